@@ -1,0 +1,20 @@
+# make demo: summaries of the sample texts; make test: the tests. Each installs what it needs first.
+VENV ?= .venv
+PYTHON ?= python3
+BIN = $(VENV)/bin
+
+.PHONY: demo test lint
+demo: $(VENV)/installed
+	$(BIN)/python -m spacy bertsum summarize assets/sample
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+lint:
+	ruff check .
+	ruff format --check .
+
+$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@
