@@ -1,0 +1,20 @@
+"""Which language a text is in."""
+
+# Enough to tell a language, and classified in about a millisecond.
+SAMPLE_CHARS = 1000
+
+
+def detect_language(text: str) -> str:
+    """Detect the language of a text by its first 1,000 characters, with py3langid.
+
+    The first call loads the classifier, which takes about a second; it needs no network.
+
+    text (str): The text, in one of the classifier's 140 languages.
+    RETURNS (str): An ISO 639 code such as "de"; "und" where there is no letter to go by.
+    """
+    sample = text.strip()[:SAMPLE_CHARS]
+    if not any(map(str.isalpha, sample)):
+        return "und"
+    import py3langid
+
+    return py3langid.classify(sample)[0]

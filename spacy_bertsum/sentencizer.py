@@ -1,0 +1,280 @@
+"""Sentence boundaries in about 300 languages: the library sentencex, and what it leaves open.
+
+sentencex knows sentence punctuation and abbreviations. It does not know that a title without a
+full stop ends at its line break, and finds no sentence in Thai, which has no full stop at all.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import srsly
+from sentencex import get_sentence_boundaries
+from spacy.attrs import IDX, SENT_START
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc
+from spacy.util import ensure_path
+
+from .language import detect_language
+
+# Codes that name no one language: the language is detected for each document.
+MULTIPLE = ("", "xx", "mul", "und")
+
+# Only lines of this many characters can be wrapped text, with line breaks inside sentences.
+WRAPPED_LINE = (40, 100)
+
+# In Thai, Lao and Tibetan a space ends a sentence, but also a clause or a name. It is taken for
+# the end of a sentence where both sides have this many characters: Thai news then gives sentences
+# of 93 characters on average.
+MIN_SPACED_SENTENCE = 60
+
+_SPACED = re.compile(
+    r"(?<=[\u0e00-\u0e7f])\s+(?=[\u0e00-\u0e7f])"
+    r"|(?<=[\u0e80-\u0eff])\s+(?=[\u0e80-\u0eff])"
+    r"|(?<=[\u0f0d-\u0f11])\s+(?=[\u0f00-\u0fbc])"
+)
+
+# Khmer full stops, which sentencex does not know, with closing quotes and brackets.
+_FULL_STOP = re.compile(r"[\u17d4\u17d5]+[\"'”’»)\]]*\s*")
+
+# What sentencex takes for the end of a sentence, and is none: a full stop after one letter (an
+# initial, French "M.") or in Thai and Lao (an abbreviation), the Burmese comma and genitive.
+_NO_FULL_STOP = re.compile(r"(?:(?<!\w)[^\W\d_]\.|[\u0e00-\u0eff]\.|[\u104a\u104f])\s*")
+
+_LETTER = re.compile(r"[^\W\d_]")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+
+# Characters for one call of sentencex: where there are no spaces between words it needs time in
+# the square of this number.
+_WINDOW = 2000
+
+
+def find_sentences(text: str, lang: str) -> list[int]:
+    """Find the sentences of a text.
+
+    A sentence also ends at a line break, unless the text is wrapped: the line has 40 characters
+    or more and the next one begins with a lower-case letter; in a block with such a line, and no
+    line over 100 characters, also where the next word did not fit on the line. White space after
+    a sentence belongs to it, and so do pieces without a letter or digit; a piece without letters,
+    like the number of a list item, belongs to what follows.
+
+    text (str): The text, with any line breaks.
+    lang (str): The ISO 639 code of its language. For one that sentencex does not know, the rules
+        of a related language or of English hold.
+    RETURNS (list[int]): Where sentences start, in characters, ascending. Empty for a text without
+        a letter or digit.
+    """
+    code = re.split("[-_]", lang.lower())[0]
+    starts: list[int] = []
+    for start, end in _paragraphs(text):
+        if _LETTER_OR_DIGIT.search(text, start, end):
+            starts.extend(start + offset for offset in _sentences(text[start:end], code))
+    return starts
+
+
+def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of what stands between the line breaks that end a sentence."""
+    lines = []  # each without the white space around it, and where it starts
+    end = 0
+    for line in text.splitlines(keepends=True):
+        lines.append((line.strip(), end + len(line) - len(line.lstrip())))
+        end += len(line)
+    for filled, block in groupby(lines, key=lambda line: bool(line[0])):
+        if not filled:
+            continue
+        contents, offsets = zip(*block, strict=True)
+        start = 0
+        for i, wrapped in enumerate([*_wrapped(contents), False]):
+            if not wrapped:
+                yield offsets[start], offsets[i] + len(contents[i])
+                start = i + 1
+
+
+def _wrapped(lines: Sequence[str]) -> list[bool]:
+    """Whether a sentence goes on over the line break, for every line but the last."""
+    shortest, longest = WRAPPED_LINE
+    wrapped = [len(line) >= shortest and after[0].islower() for line, after in pairwise(lines)]
+    width = max(map(len, lines))
+    if any(wrapped) and width <= longest:
+        for i, (line, after) in enumerate(pairwise(lines)):
+            wrapped[i] |= len(line) + len(after.split()[0]) >= width
+    return wrapped
+
+
+def _sentences(paragraph: str, lang: str) -> Iterator[int]:
+    """Where the sentences of a paragraph start; the first one is 0."""
+    bounds = {0, *_boundaries(paragraph, lang)}
+    bounds.update(match.end() for match in _FULL_STOP.finditer(paragraph))
+    bounds.difference_update(match.end() for match in _NO_FULL_STOP.finditer(paragraph))
+    bounds.add(len(paragraph))
+    starts = []
+    lettered = True
+    for start, end in pairwise(sorted(bounds)):
+        letter = _LETTER.search(paragraph, start, end) is not None
+        if not starts or (lettered and _LETTER_OR_DIGIT.search(paragraph, start, end)):
+            starts.append(start)
+            lettered = letter
+        else:
+            lettered = lettered or letter
+    for start, end in pairwise([*starts, len(paragraph)]):
+        yield start
+        for space in _SPACED.finditer(paragraph, start, end):
+            if min(space.start() - start, end - space.end()) >= MIN_SPACED_SENTENCE:
+                start = space.end()
+                yield start
+
+
+def _boundaries(paragraph: str, lang: str) -> Iterator[int]:
+    """Where sentencex starts a sentence. A window ends at the last start found in it."""
+    start, size = 0, _WINDOW
+    while start < len(paragraph):
+        found = get_sentence_boundaries(lang, paragraph[start : start + size])
+        offsets = [start + sentence["start_index"] for sentence in found]
+        yield from offsets
+        if start + size >= len(paragraph):
+            return
+        size = _WINDOW if len(offsets) > 1 else 2 * size
+        start = offsets[-1]
+
+
+@Language.factory(
+    "multilingual_sentencizer",
+    assigns=["token.is_sent_start", "doc.sents"],
+    default_config={
+        "lang": None,
+        "overwrite": False,
+        "scorer": {"@scorers": "spacy.senter_scorer.v1"},
+    },
+    # A rule does not learn: its score says nothing about which model is best.
+    default_score_weights={"sents_f": None, "sents_p": None, "sents_r": None},
+)
+def make_multilingual_sentencizer(
+    nlp: Language, name: str, lang: str | None, overwrite: bool, scorer: Callable | None
+) -> "MultilingualSentencizer":
+    """Create a multilingual sentencizer. See the class for the settings."""
+    return MultilingualSentencizer(name, lang=lang, overwrite=overwrite, scorer=scorer)
+
+
+class MultilingualSentencizer(Pipe):
+    """Set sentence boundaries by rules, in about 300 languages.
+
+    name (str): The name of the component in the pipeline.
+    lang (str | None): The ISO 639 code of the language, such as "de". None: the language of the
+        pipeline. Where that is "xx", or for "xx" or "mul" here, it is detected for each document.
+    overwrite (bool): Whether to change boundaries that are set already.
+    scorer (Callable | None): The scoring method.
+    """
+
+    def __init__(
+        self,
+        name: str = "multilingual_sentencizer",
+        *,
+        lang: str | None = None,
+        overwrite: bool = False,
+        scorer: Callable | None = None,
+    ) -> None:
+        self.name = name
+        self.lang = lang
+        self.overwrite = overwrite
+        self.scorer = scorer
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Set the sentence boundaries of a document.
+
+        doc (Doc): The document.
+        RETURNS (Doc): The same document.
+        """
+        try:
+            self.set_annotations([doc], self.predict([doc]))
+        except Exception as error:
+            self.get_error_handler()(self.name, self, [doc], error)
+        return doc
+
+    def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
+        """Find the sentences of documents without changing them.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (list[np.ndarray]): For each document an array of bool with one entry per token:
+            whether the token starts a sentence.
+        """
+        return [self._predict(doc) for doc in docs]
+
+    def _predict(self, doc: Doc) -> np.ndarray:
+        guess = np.zeros(len(doc), dtype=bool)
+        if not len(doc):
+            return guess
+        text = doc.text
+        lang = doc.lang_ if self.lang is None else self.lang
+        if lang in MULTIPLE:
+            lang = detect_language(text)
+        # A boundary inside a token moves to the next one, and may find none. The first token starts
+        # a sentence even if it is white space.
+        tokens = np.searchsorted(doc.to_array(IDX), find_sentences(text, lang)[1:])
+        guess[tokens[tokens < len(doc)]] = True
+        guess[0] = True
+        return guess
+
+    def set_annotations(self, docs: Iterable[Doc], guesses: Iterable[np.ndarray]) -> None:
+        """Write sentence boundaries to documents.
+
+        docs (Iterable[Doc]): The documents.
+        guesses (Iterable[np.ndarray]): What predict returned for them.
+        """
+        for doc, guess in zip(docs, guesses, strict=True):
+            values = np.where(guess, 1, -1).astype("uint64")
+            if not self.overwrite:
+                present = doc.to_array(SENT_START)
+                values = np.where(present == 0, values, present)
+            doc.from_array(SENT_START, values)
+
+    @property
+    def cfg(self) -> dict[str, Any]:
+        """The settings that are serialized."""
+        return {"lang": self.lang, "overwrite": self.overwrite}
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Serialize the settings to a bytestring.
+
+        exclude (Iterable[str]): Not used.
+        RETURNS (bytes): The settings.
+        """
+        return srsly.msgpack_dumps(self.cfg)
+
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Iterable[str] = ()
+    ) -> "MultilingualSentencizer":
+        """Load the settings from a bytestring.
+
+        bytes_data (bytes): What to_bytes returned.
+        exclude (Iterable[str]): Not used.
+        RETURNS (MultilingualSentencizer): This component.
+        """
+        return self._configure(srsly.msgpack_loads(bytes_data))
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Save the settings in a JSON file.
+
+        path (str | Path): The path, without the suffix.
+        exclude (Iterable[str]): Not used.
+        """
+        srsly.write_json(ensure_path(path).with_suffix(".json"), self.cfg)
+
+    def from_disk(
+        self, path: str | Path, *, exclude: Iterable[str] = ()
+    ) -> "MultilingualSentencizer":
+        """Load the settings from a JSON file.
+
+        path (str | Path): The path, without the suffix.
+        exclude (Iterable[str]): Not used.
+        RETURNS (MultilingualSentencizer): This component.
+        """
+        return self._configure(srsly.read_json(ensure_path(path).with_suffix(".json")))
+
+    def _configure(self, cfg: dict[str, Any]) -> "MultilingualSentencizer":
+        self.lang = cfg["lang"]
+        self.overwrite = cfg["overwrite"]
+        return self
