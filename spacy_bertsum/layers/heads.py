@@ -1,0 +1,128 @@
+"""Summarization layers: the vectors of a document's sentences → a logit for each.
+
+Plain torch modules over padded batches, (documents, sentences, width) → (documents, sentences).
+They see every sentence of the document, whatever its length.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class LinearHead(nn.Module):
+    """BERTSUM's simple classifier: each sentence by itself (Liu & Lapata 2019)."""
+
+    def __init__(self, n_in: int):
+        super().__init__()
+        self.output = nn.Linear(n_in, 1)
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        return self.output(vectors).squeeze(-1)
+
+
+class InterSentenceTransformer(nn.Module):
+    """BERTSUM's inter-sentence transformer: pre-norm layers over sentences with sinusoidal
+    positions, a last layer norm, a linear output (Liu & Lapata 2019, §3.2)."""
+
+    def __init__(
+        self, n_in: int, width: int | None, depth: int, n_heads: int, n_hidden: int, dropout: float
+    ):
+        super().__init__()
+        self.input = SentenceInput(n_in, width, dropout)
+        self.layers = transformer_layers(self.input.width, depth, n_heads, n_hidden, dropout)
+        self.output = nn.Linear(self.input.width, 1)
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        encoded = self.layers(self.input(vectors), src_key_padding_mask=~mask)
+        return self.output(encoded).squeeze(-1)
+
+
+class RecurrentHead(nn.Module):
+    """BERTSUM's recurrent layer: an LSTM over the sentences (Liu 2019, §3.3), here with layer
+    norm before and after it rather than on its gates, so that torch's fused LSTM serves."""
+
+    def __init__(self, n_in: int, width: int | None, depth: int, dropout: float):
+        super().__init__()
+        width = width or n_in
+        self.norm_input = nn.LayerNorm(n_in)
+        self.lstm = nn.LSTM(n_in, width, depth, batch_first=True, bidirectional=True)
+        self.norm_output = nn.LayerNorm(2 * width)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(2 * width, 1)
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.norm_input(vectors), mask.sum(1).cpu(), batch_first=True, enforce_sorted=False
+        )
+        encoded, _ = self.lstm(packed)
+        padded, _ = nn.utils.rnn.pad_packed_sequence(
+            encoded, batch_first=True, total_length=mask.shape[1]
+        )
+        return self.output(self.dropout(self.norm_output(padded))).squeeze(-1)
+
+
+class FineGrained(nn.Module):
+    """Two towers over the sentences, side by side.
+
+    A bidirectional transformer sees the whole document; a unidirectional, causal one sees at each
+    sentence only what a reader has read so far, so it can tell what is new. Each sentence is
+    scored from the concatenation of both vectors.
+    """
+
+    def __init__(
+        self, n_in: int, width: int | None, depth: int, n_heads: int, n_hidden: int, dropout: float
+    ):
+        super().__init__()
+        self.input = SentenceInput(n_in, width, dropout)
+        width = self.input.width
+        self.bidirectional = transformer_layers(width, depth, n_heads, n_hidden, dropout)
+        self.unidirectional = transformer_layers(width, depth, n_heads, n_hidden, dropout)
+        self.output = nn.Linear(2 * width, 1)
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        hidden = self.input(vectors)
+        n = vectors.shape[1]
+        future = torch.ones(n, n, dtype=torch.bool, device=vectors.device).triu(1)
+        both = self.bidirectional(hidden, src_key_padding_mask=~mask)
+        past = self.unidirectional(hidden, mask=future, is_causal=True)
+        return self.output(torch.cat([both, past], dim=-1)).squeeze(-1)
+
+
+class SentenceInput(nn.Module):
+    """Sentence vectors, brought to a head's width, with sinusoidal positions added.
+
+    width: By default that of the vectors; another one puts a linear layer in between.
+    """
+
+    def __init__(self, n_in: int, width: int | None, dropout: float):
+        super().__init__()
+        self.width = width or n_in
+        self.project = nn.Identity() if self.width == n_in else nn.Linear(n_in, self.width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        hidden = self.project(vectors)
+        return self.dropout(hidden + sinusoids(hidden.shape[1], self.width, hidden.device))
+
+
+def sinusoids(length: int, width: int, device: torch.device) -> Tensor:
+    """Position vectors (Vaswani et al. 2017), shape (length, width)."""
+    position = torch.arange(length, device=device, dtype=torch.float32).unsqueeze(1)
+    steps = torch.arange(0, width, 2, device=device, dtype=torch.float32)
+    angles = position * torch.exp(steps * (-math.log(10_000.0) / width))
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
+
+
+def transformer_layers(
+    width: int, depth: int, n_heads: int, n_hidden: int, dropout: float
+) -> nn.TransformerEncoder:
+    if width % n_heads:
+        raise ValueError(
+            f"n_heads = {n_heads} does not divide the width of the sentence vectors, {width}: "
+            "set n_heads to a divisor of it, or set width to a multiple of n_heads."
+        )
+    layer = nn.TransformerEncoderLayer(
+        width, n_heads, n_hidden, dropout, "gelu", batch_first=True, norm_first=True
+    )
+    return nn.TransformerEncoder(layer, depth, norm=nn.LayerNorm(width), enable_nested_tensor=False)

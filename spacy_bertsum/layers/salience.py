@@ -1,0 +1,45 @@
+"""Docs → salience features of their sentences, as a layer of its own."""
+
+from collections.abc import Callable
+
+import numpy
+from spacy.attrs import IS_PUNCT, IS_SPACE, LENGTH, LOWER
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from ..salience import FEATURES, salience
+from .pieces import get_sents
+
+# An odd multiplier mixes two word ids into one; overflow of the 64 bits is wanted.
+_MIX = numpy.uint64(0x9E3779B97F4A7C15)
+
+
+def salience_layer() -> Model[list[Doc], list[Floats2d]]:
+    """Compute `spacy_bertsum.salience` for documents; it has no weights and no gradient."""
+    return Model("salience", _forward, dims={"nO": len(FEATURES)})
+
+
+def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
+    features = [model.ops.asarray2f(doc_salience(doc)) for doc in docs]
+    return features, lambda d_features: docs
+
+
+def doc_salience(doc: Doc) -> numpy.ndarray:
+    """The salience features of a document's sentences, shape (sentences, len(FEATURES)).
+
+    Words are compared by lower-cased form; punctuation and space don't count. Where tokens are
+    single characters, as in Chinese, pairs of neighbours stand for words.
+    """
+    n_sents = len(get_sents(doc))
+    attributes = doc.to_array([LOWER, LENGTH, IS_PUNCT, IS_SPACE])
+    is_word = (attributes[:, 2] == 0) & (attributes[:, 3] == 0)
+    starts = numpy.zeros(len(doc), dtype="i8")
+    starts[[sent.start for sent in doc.sents]] = 1
+    sent_of_word = (starts.cumsum() - 1)[is_word]
+    words, chars = attributes[is_word, 0], attributes[is_word, 1]
+    following = numpy.append(words[1:], numpy.uint64(0))
+    has_pair = (chars == 1) & (numpy.append(sent_of_word[1:], -1) == sent_of_word)
+    words = numpy.where(has_pair, words * _MIX + following, words)
+    lengths = numpy.bincount(sent_of_word, minlength=n_sents)
+    return salience(words, lengths, chars.astype("f8"))

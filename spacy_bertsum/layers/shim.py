@@ -1,0 +1,214 @@
+"""Shims for torch modules: built late, stored as safetensors, no pickle.
+
+A thinc layer tree must have its final shape when it is made, but a torch module can only be built
+once its input width, or the checkpoint it comes from, is known. So the shim is there from the start
+and its module comes later: from ``initialize`` or from the bytes of a trained pipeline.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import srsly
+import torch
+from thinc.api import get_torch_default_device
+from thinc.shims import PyTorchShim
+from transformers import MODEL_MAPPING, AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging
+
+from ..packing import SpecialIds
+
+# msgpack holds at most 2 GiB in one value.
+_MAX_SHARD_SIZE = "1GB"
+
+
+class ModuleShim(PyTorchShim):
+    """A torch module that is built from a few settings.
+
+    build: Called with the settings to make the module.
+    """
+
+    def __init__(self, build: Callable[..., torch.nn.Module], **kwargs: Any):
+        super().__init__(None, **kwargs)
+        self._build = build
+
+    @property
+    def is_built(self) -> bool:
+        return self._model is not None
+
+    def build(self, **settings: Any) -> None:
+        """Make the module; the settings are stored with its weights."""
+        self.cfg = settings
+        self._model = self._build(**settings).to(get_torch_default_device())
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        if self.is_built:
+            super().to_device(device_type, device_id)
+
+    def to_bytes(self) -> bytes:
+        if not self.is_built:
+            return srsly.msgpack_dumps({})
+        state = {name: t.contiguous() for name, t in self._model.state_dict().items()}
+        weights = safetensors.torch.save(state)
+        return srsly.msgpack_dumps({"settings": self.cfg, "weights": weights})
+
+    def from_bytes(self, data: bytes) -> "ModuleShim":
+        msg = srsly.msgpack_loads(data)
+        if msg:
+            self.build(**msg["settings"])
+            self.load_state(safetensors.torch.load(msg["weights"]))
+        return self
+
+    def load_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Load weights, of any floating-point type, into the module."""
+        self._model.load_state_dict(state)
+
+
+class EncoderShim(PyTorchShim):
+    """An encoder of the transformers library and its tokenizer.
+
+    They are stored as the files of an ordinary checkpoint directory, so loading a trained pipeline
+    asks no hub, and any model and tokenizer class that ``from_pretrained`` knows will do.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(None, **kwargs)
+        self.tokenizer: Any = None
+
+    @property
+    def is_built(self) -> bool:
+        return self._model is not None
+
+    @property
+    def encoder(self) -> Any:
+        """The transformers model."""
+        return self._model.encoder
+
+    def load(self, name: str | Path) -> None:
+        """Load a checkpoint by the name it has on a hub, or by its directory.
+
+        Raises ValueError if there is no such checkpoint, or its tokenizer is not a fast one.
+        """
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(name)
+            config = AutoConfig.from_pretrained(name)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"Can't load the encoder '{name}': it is neither the directory of a checkpoint "
+                f"(config.json, model.safetensors, tokenizer.json) nor a model that could be "
+                f"downloaded. {error}"
+            ) from error
+        if not tokenizer.is_fast:
+            raise ValueError(
+                f"The tokenizer of '{name}' ({type(tokenizer).__name__}) is not a fast one. "
+                "bertsum needs a tokenizer.json: convert the tokenizer with "
+                "transformers.convert_slow_tokenizer, or install what AutoTokenizer needs for it "
+                "(often sentencepiece)."
+            )
+        self.tokenizer = tokenizer
+        with _without_warnings():
+            encoder = AutoModel.from_pretrained(
+                name, config=config, torch_dtype=torch.float32, **_without_pooler(config)
+            )
+        self._model = WindowEncoder(encoder).to(get_torch_default_device())
+
+    def max_length(self) -> int:
+        """The longest input the encoder can take, special pieces included."""
+        limits = [self.tokenizer.model_max_length]
+        positions = getattr(self.encoder.config, "max_position_embeddings", None)
+        if positions is not None and positions > 0:
+            # RoBERTa counts positions from the padding index on: XLM-R has 514, but 512 usable.
+            embeddings = getattr(self.encoder, "embeddings", None)
+            table = getattr(embeddings, "position_embeddings", None)
+            padding = getattr(table, "padding_idx", None)
+            limits.append(positions if padding is None else positions - padding - 1)
+        return min(limits)
+
+    def n_segments(self) -> int:
+        """The number of segment types; 1 if the encoder has none to tell sentences apart by."""
+        return max(1, getattr(self.encoder.config, "type_vocab_size", 1) or 1)
+
+    def special_ids(self) -> SpecialIds:
+        tokenizer = self.tokenizer
+        return SpecialIds(
+            cls=_first_id(tokenizer.cls_token_id, tokenizer.bos_token_id),
+            sep=_first_id(tokenizer.sep_token_id, tokenizer.eos_token_id),
+            pad=_first_id(tokenizer.pad_token_id, 0),
+            unk=_first_id(tokenizer.unk_token_id, tokenizer.pad_token_id, 0),
+            reserved=frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id},
+        )
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        if self.is_built:
+            super().to_device(device_type, device_id)
+
+    def to_bytes(self) -> bytes:
+        if not self.is_built:
+            return srsly.msgpack_dumps({})
+        with tempfile.TemporaryDirectory() as folder:
+            self.save(folder)
+            files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+        return srsly.msgpack_dumps(files)
+
+    def save(self, folder: str | Path) -> None:
+        """Write an ordinary checkpoint directory."""
+        self.encoder.save_pretrained(folder, max_shard_size=_MAX_SHARD_SIZE)
+        self.tokenizer.save_pretrained(folder)
+
+    def from_bytes(self, data: bytes) -> "EncoderShim":
+        files = srsly.msgpack_loads(data)
+        if files:
+            # Windows can't delete a file that is still mapped into memory.
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                for name, content in files.items():
+                    (Path(folder) / name).write_bytes(content)
+                self.load(folder)
+        return self
+
+
+class WindowEncoder(torch.nn.Module):
+    """An encoder over many windows, returning only the vectors that are asked for."""
+
+    def __init__(self, encoder: torch.nn.Module):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(
+        self, batches: list[tuple[dict[str, torch.Tensor], torch.Tensor]], order: torch.Tensor
+    ) -> torch.Tensor:
+        """Encode padded batches one after the other.
+
+        batches: The encoder's inputs, each (windows, length), and the rows to take from each
+            batch's output once its windows are laid end to end.
+        order: The place of every taken row in the result.
+        RETURNS: Vectors, (sum of rows, width).
+        """
+        taken = []
+        for inputs, rows in batches:
+            hidden = self.encoder(**inputs).last_hidden_state
+            taken.append(hidden.flatten(0, 1).index_select(0, rows))
+        return torch.cat(taken).float().index_select(0, order)
+
+
+def _without_pooler(config: Any) -> dict[str, bool]:
+    """Leave out BERT's pooler: nothing uses it, and checkpoints often lack its weights."""
+    code = MODEL_MAPPING[type(config)].__init__.__code__
+    return {"add_pooling_layer": False} if "add_pooling_layer" in code.co_varnames else {}
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """transformers warns of every weight left unused; of BERT's pooler that is what we want."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _first_id(*ids: int | None) -> int:
+    return next(i for i in ids if i is not None)

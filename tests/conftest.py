@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+import spacy
+import torch
+from checkpoints import FAMILIES, make_checkpoint
+from spacy.language import Language
+from spacy.tokens import Doc
+
+# Forked processes hang if torch has started threads of its own in the parent.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Directories of small checkpoints by family."""
+    return {family: make_checkpoint(family, tmp_path_factory.mktemp(family)) for family in FAMILIES}
+
+
+@pytest.fixture(params=FAMILIES)
+def checkpoint(request: pytest.FixtureRequest, checkpoints: dict[str, Path]) -> Path:
+    """Each family's checkpoint in turn."""
+    return checkpoints[request.param]
+
+
+@pytest.fixture
+def nlp() -> Language:
+    """A pipeline that tokenizes and divides into sentences."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    return nlp
+
+
+@pytest.fixture
+def docs(nlp: Language) -> list[Doc]:
+    """Documents of several lengths: one sentence, some, and more than a window holds."""
+    sentence = "The town library opens a new reading room on Monday."
+    texts = [
+        "One sentence stands alone.",
+        f"{sentence} Many people came. They read, and some stayed until evening!",
+        " ".join(f"{sentence} It was day {i}." for i in range(12)),
+    ]
+    return list(nlp.pipe(texts))
