@@ -1,0 +1,165 @@
+"""Summaries on documents: the extension attributes, and what a document keeps of a selection."""
+
+import dataclasses
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy
+from numpy.typing import ArrayLike
+from spacy.attrs import IS_PUNCT, IS_SPACE, LOWER, ORTH
+from spacy.tokens import Doc, Span, SpanGroup
+from thinc.types import Floats1d
+
+from .selection import Selection, select
+from .surface import clean, join, separators
+
+SUMMARY = "summary"
+SCORES = "summary_scores"
+SUMMARIZE = "summarize"
+SPANS_KEY = "summary"
+LABEL = "SUMMARY"
+
+
+def install(
+    summary: str = SUMMARY,
+    scores: str = SCORES,
+    summarize: str = SUMMARIZE,
+    *,
+    spans_key: str = SPANS_KEY,
+) -> None:
+    """Set the extension attributes of `Doc`, but for those somebody has set before.
+
+    summary: Attribute of the summary (str), None by default.
+    scores: Attribute of the scores (Floats1d), a probability for each sentence of the document,
+        None by default.
+    summarize: Method that summarizes again by these scores, see `summarize_doc`.
+    spans_key: Key in `doc.spans` of the summary that `summarize` takes its settings from.
+    """
+    for name in (summary, scores):
+        if not Doc.has_extension(name):
+            Doc.set_extension(name, default=None)
+    if not Doc.has_extension(summarize):
+        method = partial(summarize_doc, scores_attr=scores, spans_key=spans_key)
+        method.__doc__ = summarize_doc.__doc__
+        Doc.set_extension(summarize, method=method)
+
+
+def annotate(
+    doc: Doc,
+    scores: ArrayLike,
+    selection: Selection,
+    *,
+    spans_key: str = SPANS_KEY,
+    summary: str = SUMMARY,
+    scores_attr: str = SCORES,
+) -> None:
+    """Summarize a document by the scores of its sentences and keep both on it.
+
+    Sets `doc._.<summary>`, `doc._.<scores_attr>` and `doc.spans[spans_key]`, which holds the
+    chosen sentences in the order of the summary. Its `attrs` are "scores", their probabilities
+    as a float32 array, and "selection", the settings as a dict.
+
+    scores: A probability for each sentence of the document.
+    RAISES: ValueError if the document has no sentence boundaries or another number of sentences.
+    """
+    # A copy: the scores may be a view that would keep those of the whole batch alive.
+    scores = numpy.array(scores, dtype="float32")
+    sents, chosen, text = _summarize(doc, scores, selection)
+    attrs = {"scores": scores[chosen], "selection": dataclasses.asdict(selection)}
+    doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=sents, attrs=attrs)
+    doc._.set(scores_attr, scores)
+    doc._.set(summary, text)
+
+
+def summarize_doc(
+    doc: Doc,
+    n_sents: int | None = None,
+    ratio: float | None = None,
+    max_words: int | None = None,
+    max_chars: int | None = None,
+    threshold: float | None = None,
+    block_ngrams: int | None = None,
+    diversity: float | None = None,
+    order: str | None = None,
+    as_spans: bool = False,
+    *,
+    scores_attr: str = SCORES,
+    spans_key: str = SPANS_KEY,
+) -> str | list[Span]:
+    """Summarize the document again by the scores it has; it is left as it is.
+
+    Settings not given are those the document was summarized with, except that any limit given
+    replaces all of these. See `spacy_bertsum.selection.Selection` for what each means.
+
+    n_sents: Number of sentences.
+    ratio: Share of the document's sentences, above 0 and up to 1.
+    max_words: Most words.
+    max_chars: Most characters.
+    threshold: Least score of a sentence, 0 to 1.
+    block_ngrams: Length in words of the n-grams that no two sentences may share; 0 is off.
+    diversity: Weight of novelty against score, 0 to 1.
+    order: "document" or "score".
+    as_spans: Return the sentences instead of their text.
+    RETURNS: The summary.
+    RAISES: ValueError if a setting is out of its range or the scores are not this document's.
+    """
+    scores = doc._.get(scores_attr)
+    if scores is None:
+        raise ValueError(
+            f"The document has no sentence scores in doc._.{scores_attr}: run the component "
+            "'bertsum' on it first, for example by nlp.add_pipe('bertsum')"
+        )
+    selection = _stored_selection(doc, spans_key).replace(
+        n_sents=n_sents,
+        ratio=ratio,
+        max_words=max_words,
+        max_chars=max_chars,
+        threshold=threshold,
+        block_ngrams=block_ngrams,
+        diversity=diversity,
+        order=order,
+    )
+    sents, _, text = _summarize(doc, scores, selection)
+    return sents if as_spans else text
+
+
+def _stored_selection(doc: Doc, spans_key: str) -> Selection:
+    group = doc.spans.get(spans_key)
+    settings: dict[str, Any] = {} if group is None else group.attrs.get("selection", {})
+    return Selection(**settings)
+
+
+def _summarize(
+    doc: Doc, scores: Floats1d, selection: Selection
+) -> tuple[list[Span], list[int], str]:
+    """The chosen sentences, their indices among the document's, and the text they make."""
+    sents = list(doc.sents)
+    if scores.shape != (len(sents),):
+        raise ValueError(
+            f"Expected a score for each of the document's {len(sents)} sentences, not scores of "
+            f"shape {scores.shape}: run the component 'bertsum' again after its sentences change"
+        )
+    text = doc.text
+    bounds = [*(sent.start_char for sent in sents), len(text)]
+    raw = [text[start:end] for start, end in pairwise(bounds)]
+    cleaned = [clean(sent) for sent in raw]
+    gaps = separators(raw)
+    chosen = select(
+        scores,
+        _words(doc, sents),
+        [len(sent) for sent in cleaned],
+        selection,
+        gaps=[len(gap) for gap in gaps],
+    )
+    spans = [Span(doc, sents[i].start, sents[i].end, label=LABEL) for i in chosen]
+    return spans, chosen, join((cleaned[i] for i in chosen), (gaps[i] for i in chosen))
+
+
+def _words(doc: Doc, sents: list[Span]) -> list[list[int]]:
+    """Ids of each sentence's words: lower-cased, without punctuation and whitespace."""
+    orth, lower, is_punct, is_space = doc.to_array([ORTH, LOWER, IS_PUNCT, IS_SPACE]).T
+    # A vocab made without a language knows no lower-case forms.
+    ids = numpy.where(lower == 0, orth, lower)
+    is_word = (is_punct == 0) & (is_space == 0)
+    return [ids[sent.start : sent.end][is_word[sent.start : sent.end]].tolist() for sent in sents]

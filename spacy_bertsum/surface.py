@@ -1,0 +1,86 @@
+"""How sentences are printed and joined: pure functions on strings.
+
+Han and Kana are the scripts at issue: Chinese and Japanese put nothing between sentences, while
+Thai, Lao, Khmer and Burmese, which put nothing between words, do put a space between sentences.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from operator import add
+
+# Characters of text that runs on without spaces: Han, Kana, Bopomofo and their punctuation,
+# which carries its own space within its width.
+_RUNS_ON = (
+    "\u2e80-\u2fdf\u3001-\u303f\u3040-\u312f\u31a0-\u31ff\u3220-\u325f\u3280-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff9f\U0001aff0-\U0001b16f\U00020000-\U0003ffff"
+)
+_runs_on = re.compile(f"[{_RUNS_ON}]").match
+_find_units = re.compile(rf"(?P<char>[{_RUNS_ON}])|(?:(?![{_RUNS_ON}])\w)+").finditer
+# Punctuation that Chinese shares with other scripts: what stands beyond it says which it is here.
+_SHARED = "‘’“”…—·"
+_BREAKS = "\n\v\f\r\x1c-\x1e\x85\u2028\u2029"
+_has_break = re.compile(f"[{_BREAKS}]").search
+# A single space of any width is left alone: a no-break space before "km", U+3000 after "！".
+_sub_spaces = re.compile(rf"\s\s+|[\t{_BREAKS}]").sub
+_match_spaces = re.compile(r"\s*").match
+
+
+def clean(text: str) -> str:
+    """The text of a sentence on one line, stripped and without runs of whitespace.
+
+    A run or a line break becomes one space, or nothing where lines were wrapped between two
+    characters of Han or Kana.
+    """
+    return _sub_spaces(_fold, text.strip())
+
+
+def _fold(spaces: re.Match[str]) -> str:
+    if _has_break(spaces[0]):
+        text, start, end = spaces.string, spaces.start(), spaces.end()
+        before = text[max(0, start - 4) : start].rstrip(_SHARED)
+        after = text[end : end + 4].lstrip(_SHARED)
+        if _runs_on(before[-1:]) and _runs_on(after):
+            return ""
+    return " "
+
+
+def separators(sents: Sequence[str]) -> list[str]:
+    """What to print after each sentence where another one of the same text follows it.
+
+    A space in the text after the sentence is kept. Line breaks say nothing, and neither does a
+    missing space, since the next sentence printed is seldom the next one of the text: there, a
+    sentence in Han or Kana takes nothing, any other a space.
+
+    sents: The sentences of a document, one after another with all whitespace between them.
+    RETURNS: A space, U+3000 where the text has that, or "", for each sentence.
+    """
+    text = "".join(sents)
+    result = []
+    end = 0
+    for sent in sents:
+        stripped = sent.rstrip()
+        spaces = _match_spaces(text, end + len(stripped))
+        end += len(sent)
+        if spaces[0] and spaces.end() < len(text) and not _has_break(spaces[0]):
+            result.append("\u3000" if "\u3000" in spaces[0] else " ")
+        else:
+            result.append("" if _is_run_on(stripped) else " ")
+    return result
+
+
+def _is_run_on(sent: str) -> bool:
+    """Whether a sentence is in Han or Kana, by its last letter or else by most of its words."""
+    for char in reversed(sent):
+        if _runs_on(char):
+            return True
+        if char.isalnum():
+            break
+    balance = 0
+    for unit in _find_units(sent):
+        balance += 1 if unit["char"] else -1
+    return balance > 0
+
+
+def join(sents: Iterable[str], separators: Iterable[str]) -> str:
+    """Cleaned sentences as one text, each but the last followed by its separator."""
+    return "".join(map(add, sents, separators)).rstrip()
