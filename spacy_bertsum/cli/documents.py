@@ -1,0 +1,139 @@
+"""The documents of all inputs a command is given, read one at a time."""
+
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+STDIN = Path("-")
+SUFFIXES = {".txt", ".jsonl"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands at one place of the inputs.
+
+    source: The path of its file as given; "-" for standard input.
+    line: Its line in a JSONL file, from 1; None where the file is one document.
+    n_bytes: Its size in the file.
+    """
+
+    source: str
+    line: int | None
+    n_bytes: int
+
+    @property
+    def place(self) -> str:
+        return self.source if self.line is None else f"{self.source}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Document(Entry):
+    """A text, with the id and the language code that its JSONL record has, if any."""
+
+    text: str
+    id: str | int | None = None
+    lang: str | None = None
+
+
+@dataclass(frozen=True)
+class Unreadable(Entry):
+    """A file or a line that gives no document."""
+
+    reason: str
+
+
+def find_files(inputs: Iterable[Path]) -> list[Path]:
+    """The files among the inputs and those in the directories among them, each once.
+
+    Of a directory and those below it, all .txt and .jsonl files are taken, sorted by path. Names
+    that begin with a dot are passed over. "-" is standard input.
+
+    RAISES: ValueError if a file does not exist or a directory has no such file.
+    """
+    files: dict[Path, None] = {}
+    for path in inputs:
+        if path != STDIN and not path.exists():
+            raise ValueError(f"There is no file or directory '{path}'")
+        found = _walk(path) if path != STDIN and path.is_dir() else [path]
+        if not found:
+            raise ValueError(
+                f"The directory '{path}' has no {' or '.join(sorted(SUFFIXES))} files: "
+                "name the files themselves if theirs end otherwise"
+            )
+        files.update(dict.fromkeys(found))
+    return list(files)
+
+
+def _walk(directory: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in directory.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(directory).parts)
+    )
+
+
+def read(path: Path, *, as_jsonl: bool = False, text_field: str = "text") -> Iterator[Entry]:
+    """Read the documents of a file, which must be UTF-8, with or without a byte order mark.
+
+    A text file is one document, whose line ends are read as "\\n". A line of a JSONL file is an
+    object with a text, and with an "id" and a "lang" if it likes; blank lines are passed over.
+
+    as_jsonl: Read the file as JSONL even if its name does not end in .jsonl.
+    text_field: Field of the text.
+    YIELDS: A Document, or an Unreadable in place of one.
+    """
+    source = str(path)
+    try:
+        with _open(path) as file:
+            if as_jsonl or path.suffix.lower() == ".jsonl":
+                for number, line in enumerate(file, start=1):
+                    if line.strip():
+                        yield _parse(source, number, line, text_field)
+            else:
+                yield _decode(source, file.read())
+    except OSError as error:
+        yield Unreadable(source, None, 0, reason=error.strerror or str(error))
+
+
+def _open(path: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
+
+
+def _decode(source: str, data: bytes) -> Entry:
+    try:
+        text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
+    except UnicodeDecodeError as error:
+        return Unreadable(source, None, len(data), reason=f"Not UTF-8: {error}")
+    return Document(source, None, len(data), text=text)
+
+
+def _parse(source: str, number: int, line: bytes, text_field: str) -> Entry:
+    def unreadable(reason: str) -> Unreadable:
+        return Unreadable(source, number, len(line), reason=reason)
+
+    try:
+        record = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return unreadable(f"Not UTF-8: {error}")
+    except json.JSONDecodeError as error:
+        return unreadable(f"Not JSON: {error.msg.removesuffix(' at')} in column {error.colno}")
+    except RecursionError:
+        return unreadable("JSON nested too deeply")
+    if not isinstance(record, dict) or not isinstance(record.get(text_field), str):
+        return unreadable(f"Expected an object with a string in the field '{text_field}'")
+    id_, lang = record.get("id"), record.get("lang")
+    return Document(
+        source,
+        number,
+        len(line),
+        text=record[text_field],
+        id=id_ if isinstance(id_, str | int) else None,
+        lang=lang if lang and isinstance(lang, str) else None,
+    )
