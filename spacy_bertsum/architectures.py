@@ -11,9 +11,14 @@ from thinc.types import Floats1d, Floats2d, Ragged
 from .layers import heads
 from .layers.bertsum import bertsum
 from .layers.head import head as wrap_head
+from .layers.pieces import DEFAULT_MAX_LENGTH
 from .layers.salience import salience_layer
 from .layers.sentences import SentenceListener, sentence_encoder, sentence_pooling
 from .layers.transformer import bertsum_transformer, token_encoder
+from .packing import SPECIAL_PIECES
+
+# [CLS], [SEP] and a piece between them.
+MIN_MAX_LENGTH = SPECIAL_PIECES + 1
 
 
 def build_bertsum(
@@ -52,10 +57,11 @@ def build_bertsum_transformer(
     mixed_precision: Half precision on a GPU.
     grad_scaler_config: Settings of thinc's PyTorchGradScaler for mixed-precision training.
     """
-    if not 0 <= overlap < (max_length or 512):
-        raise ValueError(
-            f"overlap must be at least 0 and less than max_length ({max_length or 512}): {overlap}"
-        )
+    if max_length is not None and max_length < MIN_MAX_LENGTH:
+        raise ValueError(f"max_length must be at least {MIN_MAX_LENGTH}, not {max_length}")
+    longest = max_length or DEFAULT_MAX_LENGTH
+    if not 0 <= overlap < longest:
+        raise ValueError(f"overlap must be from 0 to {longest - 1}, below max_length: {overlap}")
     if max_batch_tokens < 1:
         raise ValueError(f"max_batch_tokens must be at least 1: {max_batch_tokens}")
     grad_scaler_config = {"enabled": mixed_precision, **(grad_scaler_config or {})}
@@ -135,7 +141,6 @@ def build_inter_sentence_transformer(
     depth: int = 2,
     n_heads: int = 8,
     n_hidden: int = 2048,
-    dropout: float = 0.1,
 ) -> Model[list[Floats2d], list[Floats1d]]:
     """The paper's best layer: a transformer over all sentences of the document.
 
@@ -149,18 +154,17 @@ def build_inter_sentence_transformer(
         depth=depth,
         n_heads=n_heads,
         n_hidden=n_hidden,
-        dropout=dropout,
     )
 
 
 def build_recurrent_head(
-    width: int | None = None, depth: int = 1, dropout: float = 0.1
+    width: int | None = None, depth: int = 1
 ) -> Model[list[Floats2d], list[Floats1d]]:
     """The paper's recurrent layer: an LSTM over the sentences, here in both directions.
 
     width: Of the hidden state in each direction; by default that of the sentence vectors.
     """
-    return wrap_head(heads.RecurrentHead, width=width, depth=depth, dropout=dropout)
+    return wrap_head(heads.RecurrentHead, width=width, depth=depth)
 
 
 def build_fine_grained(
@@ -168,7 +172,6 @@ def build_fine_grained(
     depth: int = 2,
     n_heads: int = 8,
     n_hidden: int = 2048,
-    dropout: float = 0.1,
 ) -> Model[list[Floats2d], list[Floats1d]]:
     """Two towers: bidirectional sentence vectors ⊕ those of a causal transformer over the same
     sentences. The settings are those of InterSentenceTransformer, for each tower."""
@@ -178,7 +181,6 @@ def build_fine_grained(
         depth=depth,
         n_heads=n_heads,
         n_hidden=n_hidden,
-        dropout=dropout,
     )
 
 

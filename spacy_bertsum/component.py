@@ -162,13 +162,9 @@ class BertSum(TrainablePipe):
         RETURNS: For every document a probability for each sentence, shape (sentences,).
         """
         docs = list(docs)
-        scores: list[Floats1d] = [self.model.ops.alloc1f(0) for _ in docs]
-        filled = [i for i, doc in enumerate(docs) if len(doc)]
-        if filled:
-            logits = self.model.predict([docs[i] for i in filled])
-            for i, doc_logits in zip(filled, logits, strict=True):
-                scores[i] = self.model.ops.sigmoid(doc_logits)
-        return scores
+        if not any(len(doc) for doc in docs):
+            return [self.model.ops.alloc1f(0) for _ in docs]
+        return [self.model.ops.sigmoid(logits) for logits in self.model.predict(docs)]
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Floats1d]) -> None:
         """Choose sentences by their scores and write the summary to the documents.
@@ -218,14 +214,13 @@ class BertSum(TrainablePipe):
     ) -> dict[str, float]:
         """Learn from a batch of examples.
 
-        drop: Dropout rate of the head; the encoder keeps that of its own config.
+        drop: Dropout rate of the head ([training] dropout); the encoder keeps that of its config.
         RETURNS: The losses by component; this one's is the mean binary cross-entropy.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         validate_examples(examples, "BertSum.update")
-        examples = [eg for eg in examples if len(eg.predicted)]
-        if not examples:
+        if not any(len(example.predicted) for example in examples):
             return losses
         set_dropout_rate(self.model, drop)
         logits, backprop = self.model.begin_update([eg.predicted for eg in examples])

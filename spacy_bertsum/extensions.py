@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy
 from numpy.typing import ArrayLike
-from spacy.attrs import IS_PUNCT, IS_SPACE, LOWER, ORTH
 from spacy.tokens import Doc, Span, SpanGroup
 from thinc.types import Floats1d
 
 from .selection import Selection, select
 from .surface import clean, join, separators
+from .words import get_words
 
 SUMMARY = "summary"
 SCORES = "summary_scores"
@@ -58,7 +58,7 @@ def annotate(
 
     Sets `doc._.<summary>`, `doc._.<scores_attr>` and `doc.spans[spans_key]`, which holds the
     chosen sentences in the order of the summary. Its `attrs` are "scores", their probabilities
-    as a float32 array, and "selection", the settings as a dict.
+    as a float32 array, "selection", the settings as a dict, and "scores_attr".
 
     scores: A probability for each sentence of the document.
     RAISES: ValueError if the document has no sentence boundaries or another number of sentences.
@@ -66,7 +66,11 @@ def annotate(
     # A copy: the scores may be a view that would keep those of the whole batch alive.
     scores = numpy.array(scores, dtype="float32")
     sents, chosen, text = _summarize(doc, scores, selection)
-    attrs = {"scores": scores[chosen], "selection": dataclasses.asdict(selection)}
+    attrs = {
+        "scores": scores[chosen],
+        "scores_attr": scores_attr,
+        "selection": dataclasses.asdict(selection),
+    }
     doc.spans[spans_key] = SpanGroup(doc, name=spans_key, spans=sents, attrs=attrs)
     doc._.set(scores_attr, scores)
     doc._.set(summary, text)
@@ -104,13 +108,16 @@ def summarize_doc(
     RETURNS: The summary.
     RAISES: ValueError if a setting is out of its range or the scores are not this document's.
     """
+    # Extensions are shared by all pipelines of a process: the document knows best who made it.
+    attrs = _stored_attrs(doc, spans_key)
+    scores_attr = attrs.get("scores_attr", scores_attr)
     scores = doc._.get(scores_attr)
     if scores is None:
         raise ValueError(
             f"The document has no sentence scores in doc._.{scores_attr}: run the component "
             "'bertsum' on it first, for example by nlp.add_pipe('bertsum')"
         )
-    selection = _stored_selection(doc, spans_key).replace(
+    selection = Selection(**attrs.get("selection", {})).replace(
         n_sents=n_sents,
         ratio=ratio,
         max_words=max_words,
@@ -124,10 +131,11 @@ def summarize_doc(
     return sents if as_spans else text
 
 
-def _stored_selection(doc: Doc, spans_key: str) -> Selection:
-    group = doc.spans.get(spans_key)
-    settings: dict[str, Any] = {} if group is None else group.attrs.get("selection", {})
-    return Selection(**settings)
+def _stored_attrs(doc: Doc, spans_key: str) -> dict[str, Any]:
+    """The attributes of the summary under a key; if there is none, of whichever there is."""
+    groups = [doc.spans[spans_key]] if spans_key in doc.spans else list(doc.spans.values())
+    found = [group.attrs for group in groups if "scores_attr" in group.attrs]
+    return found[0] if found else {}
 
 
 def _summarize(
@@ -157,9 +165,6 @@ def _summarize(
 
 
 def _words(doc: Doc, sents: list[Span]) -> list[list[int]]:
-    """Ids of each sentence's words: lower-cased, without punctuation and whitespace."""
-    orth, lower, is_punct, is_space = doc.to_array([ORTH, LOWER, IS_PUNCT, IS_SPACE]).T
-    # A vocab made without a language knows no lower-case forms.
-    ids = numpy.where(lower == 0, orth, lower)
-    is_word = (is_punct == 0) & (is_space == 0)
+    """Ids of each sentence's words."""
+    ids, is_word = get_words(doc)
     return [ids[sent.start : sent.end][is_word[sent.start : sent.end]].tolist() for sent in sents]

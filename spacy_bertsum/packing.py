@@ -9,7 +9,7 @@ Plain functions on lists and arrays: no pipeline, no torch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -43,6 +43,22 @@ class SpecialIds:
     pad: int
     unk: int
     reserved: frozenset[int]
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> "SpecialIds":
+        """Those of a tokenizer of the transformers library, whatever family it is of."""
+        unk = _first(tokenizer.unk_token_id, tokenizer.pad_token_id, 0)
+        return cls(
+            cls=_first(tokenizer.cls_token_id, tokenizer.bos_token_id),
+            sep=_first(tokenizer.sep_token_id, tokenizer.eos_token_id),
+            pad=_first(tokenizer.pad_token_id, 0),
+            unk=unk,
+            reserved=frozenset(tokenizer.all_special_ids) - {unk},
+        )
+
+
+def _first(*ids: int | None) -> int:
+    return next(i for i in ids if i is not None)
 
 
 @dataclass

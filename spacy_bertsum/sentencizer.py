@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import numpy
 import srsly
 from sentencex import get_sentence_boundaries
 from spacy.attrs import IDX, SENT_START
@@ -194,17 +194,17 @@ class MultilingualSentencizer(Pipe):
             self.get_error_handler()(self.name, self, [doc], error)
         return doc
 
-    def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
+    def predict(self, docs: Iterable[Doc]) -> list[numpy.ndarray]:
         """Find the sentences of documents without changing them.
 
         docs (Iterable[Doc]): The documents.
-        RETURNS (list[np.ndarray]): For each document an array of bool with one entry per token:
+        RETURNS (list[numpy.ndarray]): For each document an array of bool with one entry per token:
             whether the token starts a sentence.
         """
         return [self._predict(doc) for doc in docs]
 
-    def _predict(self, doc: Doc) -> np.ndarray:
-        guess = np.zeros(len(doc), dtype=bool)
+    def _predict(self, doc: Doc) -> numpy.ndarray:
+        guess = numpy.zeros(len(doc), dtype=bool)
         if not len(doc):
             return guess
         text = doc.text
@@ -213,22 +213,22 @@ class MultilingualSentencizer(Pipe):
             lang = detect_language(text)
         # A boundary inside a token moves to the next one, and may find none. The first token starts
         # a sentence even if it is white space.
-        tokens = np.searchsorted(doc.to_array(IDX), find_sentences(text, lang)[1:])
+        tokens = numpy.searchsorted(doc.to_array(IDX), find_sentences(text, lang)[1:])
         guess[tokens[tokens < len(doc)]] = True
         guess[0] = True
         return guess
 
-    def set_annotations(self, docs: Iterable[Doc], guesses: Iterable[np.ndarray]) -> None:
+    def set_annotations(self, docs: Iterable[Doc], guesses: Iterable[numpy.ndarray]) -> None:
         """Write sentence boundaries to documents.
 
         docs (Iterable[Doc]): The documents.
-        guesses (Iterable[np.ndarray]): What predict returned for them.
+        guesses (Iterable[numpy.ndarray]): What predict returned for them.
         """
         for doc, guess in zip(docs, guesses, strict=True):
-            values = np.where(guess, 1, -1).astype("uint64")
+            values = numpy.where(guess, 1, -1).astype("uint64")
             if not self.overwrite:
                 present = doc.to_array(SENT_START)
-                values = np.where(present == 0, values, present)
+                values = numpy.where(present == 0, values, present)
             doc.from_array(SENT_START, values)
 
     @property

@@ -40,7 +40,6 @@ width = 32
 depth = 1
 n_heads = 2
 n_hidden = 32
-dropout = 0.0
 """
 
 ENCODER = """
@@ -60,7 +59,6 @@ width = 32
 depth = 1
 n_heads = 2
 n_hidden = 32
-dropout = 0.0
 
 [model.salience]
 @architectures = "spacy-bertsum.Salience.v1"
@@ -169,6 +167,13 @@ def test_names_come_from_config():
     assert doc._.gist == doc.spans["summary"][0].text
     assert len(doc._.gist_scores) == 4
     assert doc._.find_gist(n_sents=4) == doc.text
+
+
+def test_two_components_share_the_method():
+    """`summarize` is registered once in a process, yet serves documents of either component."""
+    nlp = make_trained(load_model_config(CNN), scores_attr="other_scores", spans_key="summary")
+    doc = nlp(TEXTS[0])
+    assert doc._.summarize() == doc._.summary
 
 
 def test_summarize_again_without_the_model(trained: Language):

@@ -12,18 +12,18 @@ from spacy_bertsum.layers.heads import (
     InterSentenceTransformer,
     LinearHead,
     RecurrentHead,
-    transformer_layers,
+    SentenceTransformer,
 )
 
 WIDTH = 12
 TOWERS = {"depth": 2, "n_heads": 2, "n_hidden": 24}
 HEADS = {
     "linear": (LinearHead, {}),
-    "transformer": (InterSentenceTransformer, {"width": None, "dropout": 0.0, **TOWERS}),
-    "narrower transformer": (InterSentenceTransformer, {"width": 8, "dropout": 0.0, **TOWERS}),
-    "recurrent": (RecurrentHead, {"width": 8, "depth": 2, "dropout": 0.0}),
-    "fine-grained": (FineGrained, {"width": None, "dropout": 0.0, **TOWERS}),
-    "odd fine-grained": (FineGrained, {"width": 9, "dropout": 0.0, **TOWERS, "n_heads": 3}),
+    "transformer": (InterSentenceTransformer, {"width": None, **TOWERS}),
+    "narrower transformer": (InterSentenceTransformer, {"width": 8, **TOWERS}),
+    "recurrent": (RecurrentHead, {"width": 8, "depth": 2}),
+    "fine-grained": (FineGrained, {"width": None, **TOWERS}),
+    "odd fine-grained": (FineGrained, {"width": 9, **TOWERS, "n_heads": 3}),
 }
 ATTENDING = [name for name in HEADS if name != "linear"]
 
@@ -184,7 +184,7 @@ def test_learns(name: str):
 
 @pytest.mark.parametrize("name", ATTENDING)
 def test_dropout_follows_the_training_loop(name: str):
-    model = make_head(name, dropout=0.5)
+    model = make_head(name)
     docs = [vectors(20)]
 
     def varies(is_train: bool) -> bool:
@@ -207,7 +207,26 @@ def test_number_of_heads_must_divide_the_width(name: str):
         make_head(name, n_heads=5)
     with pytest.raises(ValueError, match=r"n_heads = 2 .* 7"):
         make_head(name, width=7)
-    assert transformer_layers(12, 3, 4, 24, 0.0).num_layers == 3
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@torch.no_grad()
+def test_layers_equal_those_of_torch(causal: bool):
+    ours = SentenceTransformer(WIDTH, depth=2, n_heads=3, n_hidden=24, dropout=0.5).eval()
+    layer = torch.nn.TransformerEncoderLayer(
+        WIDTH, 3, 24, 0.5, "gelu", batch_first=True, norm_first=True
+    )
+    norm = torch.nn.LayerNorm(WIDTH)
+    theirs = torch.nn.TransformerEncoder(layer, 2, norm, enable_nested_tensor=False).eval()
+    theirs.load_state_dict(ours.state_dict())
+    hidden = torch.tensor(numpy.stack([vectors(7), vectors(7, seed=1)]))
+    mask = torch.arange(7) < torch.tensor([[7], [4]])
+    if causal:
+        future = torch.ones(7, 7, dtype=torch.bool).triu(1)
+        expected, found = theirs(hidden, mask=future), ours(hidden, None)
+    else:
+        expected, found = theirs(hidden, src_key_padding_mask=~mask), ours(hidden, mask)
+    assert_allclose(found[mask], expected[mask], atol=1e-5)
 
 
 def test_long_document(name: str):

@@ -20,7 +20,7 @@ ENTRY_POINTS = [
 # whether it uses them or not.
 ON_DEMAND = {"spacy_bertsum.architectures", "spacy_bertsum.pretrained", "spacy_bertsum.cli"}
 LIGHT = sorted({target.split(":")[0] for _, _, target in ENTRY_POINTS} - ON_DEMAND)
-HEAVY = {"torch", "transformers", "sentencex", "py3langid", "nltk", "sklearn", "scipy", "gensim"}
+HEAVY = {"torch", "transformers", "py3langid", "nltk", "sklearn", "scipy", "gensim"}
 
 
 def run(code: str) -> Any:

@@ -164,7 +164,9 @@ def test_xlmr_knows_its_usable_positions(checkpoints: dict[str, Path]):
     assert shim.n_segments() == 1
 
 
-@pytest.mark.parametrize("settings", [{"overlap": -1}, {"overlap": 512}, {"max_batch_tokens": 0}])
+@pytest.mark.parametrize(
+    "settings", [{"overlap": -1}, {"overlap": 512}, {"max_batch_tokens": 0}, {"max_length": 2}]
+)
 def test_settings_out_of_range(settings: dict):
     with pytest.raises(ValueError, match=next(iter(settings))):
         build_bertsum_transformer("any", **settings)
@@ -239,6 +241,9 @@ n_sents = 1
 
 [components.bertsum.model.head]
 @architectures = "spacy-bertsum.LinearHead.v1"
+
+[components.bertsum.model.salience]
+@architectures = "spacy-bertsum.Salience.v1"
 """
 
 
@@ -280,6 +285,16 @@ def test_shared_transformer_serves_tagger_and_bertsum(checkpoint: Path, tmp_path
     for ours, theirs in zip(nlp.pipe(texts), loaded.pipe(texts), strict=True):
         assert_allclose(ours._.summary_scores, theirs._.summary_scores, atol=1e-6)
         assert [t.tag_ for t in ours] == [t.tag_ for t in theirs]
+
+
+def test_empty_documents_among_others_in_a_shared_batch(checkpoint: Path):
+    nlp, examples = make_shared(checkpoint)
+    empty = nlp.make_doc("")
+    empty.spans["summary"] = []
+    examples.insert(1, Example(nlp.make_doc(""), empty))
+    losses = train(nlp, examples, 2)
+    assert losses["bertsum"] > 0
+    assert [len(doc._.summary_scores) for doc in nlp.pipe(["", "One. Two."])] == [0, 2]
 
 
 def test_both_listeners_send_gradients(checkpoint: Path):

@@ -21,7 +21,7 @@ def head(
     """Wrap a module of `spacy_bertsum.layers.heads`.
 
     build: The module's class. It is made once the width of the vectors is known, with n_in and
-        the settings.
+        the settings. Its dropout is the rate that the training loop sets.
     """
     return Model(
         "summarization_head",
@@ -29,7 +29,7 @@ def head(
         init=_init,
         dims={"nI": None},
         shims=[ModuleShim(build)],
-        attrs={"settings": settings, "dropout_rate": settings.get("dropout", 0.0)},
+        attrs={"settings": settings, "dropout_rate": 0.0},
     )
 
 

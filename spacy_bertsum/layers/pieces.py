@@ -9,6 +9,9 @@ from spacy.tokens import Doc, Span
 from ..packing import PackedDocs, pack, replace_reserved
 from .shim import EncoderShim
 
+# Of a window, in pieces: what most encoders have been trained with.
+DEFAULT_MAX_LENGTH = 512
+
 
 @dataclass
 class Pieces:
@@ -45,11 +48,12 @@ def make_pieces(
 ) -> Pieces:
     """Divide the sentences of all documents into pieces, in one call of the tokenizer.
 
-    max_length: The length of a window in pieces; by default 512, or what the encoder can take.
+    max_length: The length of a window in pieces; by default DEFAULT_MAX_LENGTH, or what the
+        encoder can take.
     """
     limit = shim.max_length()
     if max_length is None:
-        max_length = min(limit, 512)
+        max_length = min(limit, DEFAULT_MAX_LENGTH)
     elif max_length > limit:
         raise ValueError(
             f"max_length = {max_length} is more than the {limit} word pieces that this encoder "

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 import numpy
-from spacy.attrs import IS_PUNCT, IS_SPACE, LENGTH, LOWER
+from spacy.attrs import LENGTH
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..salience import FEATURES, salience
+from ..words import get_words
 from .pieces import get_sents
 
 # An odd multiplier mixes two word ids into one; overflow of the 64 bits is wanted.
@@ -28,16 +29,14 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats
 def doc_salience(doc: Doc) -> numpy.ndarray:
     """The salience features of a document's sentences, shape (sentences, len(FEATURES)).
 
-    Words are compared by lower-cased form; punctuation and space don't count. Where tokens are
-    single characters, as in Chinese, pairs of neighbours stand for words.
+    Where tokens are single characters, as in Chinese, pairs of neighbours stand for words.
     """
     n_sents = len(get_sents(doc))
-    attributes = doc.to_array([LOWER, LENGTH, IS_PUNCT, IS_SPACE])
-    is_word = (attributes[:, 2] == 0) & (attributes[:, 3] == 0)
+    ids, is_word = get_words(doc)
     starts = numpy.zeros(len(doc), dtype="i8")
     starts[[sent.start for sent in doc.sents]] = 1
     sent_of_word = (starts.cumsum() - 1)[is_word]
-    words, chars = attributes[is_word, 0], attributes[is_word, 1]
+    words, chars = ids[is_word], doc.to_array(LENGTH)[is_word]
     following = numpy.append(words[1:], numpy.uint64(0))
     has_pair = (chars == 1) & (numpy.append(sent_of_word[1:], -1) == sent_of_word)
     words = numpy.where(has_pair, words * _MIX + following, words)

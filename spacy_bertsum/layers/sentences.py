@@ -16,7 +16,7 @@ from thinc.types import Floats2d, Ragged
 from transformers.modeling_outputs import BaseModelOutput
 
 from .pieces import get_sents
-from .transformer import SentenceTransformerData, get_shim, load_checkpoint, pieces_of
+from .transformer import SentenceTransformerData, pieces_of
 
 
 def sentence_encoder(
@@ -30,7 +30,7 @@ def sentence_encoder(
         "sentence_encoder",
         _encode,
         init=_init_encoder,
-        dims={"nO": None},
+        dims={"nO": transformer.get_dim("nO") if transformer.has_dim("nO") else None},
         layers=[transformer],
         attrs={"pooling": pooling, "grad_factor": grad_factor},
     )
@@ -38,8 +38,7 @@ def sentence_encoder(
 
 def _init_encoder(model: Model, X: list[Doc] | None = None, Y: object = None) -> None:
     transformer = model.layers[0]
-    if not get_shim(transformer).is_built:
-        load_checkpoint(transformer, transformer.attrs["name"])
+    transformer.initialize(X=X)
     model.set_dim("nO", transformer.get_dim("nO"))
 
 
@@ -117,9 +116,9 @@ def _listen(
 def _rows_of(
     model: SentenceListener, doc: Doc, data: TransformerData
 ) -> tuple[Floats2d, numpy.ndarray]:
+    if len(doc) == 0:
+        return model.ops.alloc2f(0, model.get_dim("nO")), numpy.zeros(0, "i4")
     if not isinstance(data, SentenceTransformerData):
-        if len(doc) == 0:
-            return model.ops.alloc2f(0, model.get_dim("nO")), numpy.zeros(0, "i4")
         if doc._.trf_data is None:
             # As TransformerListener does when its pipe has not run, in initialization.
             n_sents = len(get_sents(doc))

@@ -132,14 +132,7 @@ class EncoderShim(PyTorchShim):
         return max(1, getattr(self.encoder.config, "type_vocab_size", 1) or 1)
 
     def special_ids(self) -> SpecialIds:
-        tokenizer = self.tokenizer
-        return SpecialIds(
-            cls=_first_id(tokenizer.cls_token_id, tokenizer.bos_token_id),
-            sep=_first_id(tokenizer.sep_token_id, tokenizer.eos_token_id),
-            pad=_first_id(tokenizer.pad_token_id, 0),
-            unk=_first_id(tokenizer.unk_token_id, tokenizer.pad_token_id, 0),
-            reserved=frozenset(tokenizer.all_special_ids) - {tokenizer.unk_token_id},
-        )
+        return SpecialIds.of(self.tokenizer)
 
     def to_device(self, device_type: str, device_id: int) -> None:
         if self.is_built:
@@ -208,7 +201,3 @@ def _without_warnings() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(verbosity)
-
-
-def _first_id(*ids: int | None) -> int:
-    return next(i for i in ids if i is not None)

@@ -12,6 +12,7 @@ import numpy
 from spacy.tokens import Doc
 from spacy_transformers.align import get_alignment_via_offset_mapping
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
+from spacy_transformers.layers.split_trf import split_trf_batch
 from thinc.api import Model, chain, torch2xp, xp2torch
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -169,15 +170,8 @@ def _cls_by_doc(pieces: Pieces, width: int) -> list[tuple[numpy.ndarray, numpy.n
     return result
 
 
-def split_batch() -> Model[FullTransformerBatch, list[TransformerData]]:
-    """spacy-transformers' layer of that name, imported where it is used."""
-    from spacy_transformers.layers.split_trf import split_trf_batch
-
-    return split_trf_batch()
-
-
 def token_encoder(
     transformer: Model[list[Doc], FullTransformerBatch],
 ) -> Model[list[Doc], list[TransformerData]]:
     """A BertSumTransformer that gives each document its own data, as a listener would."""
-    return chain(transformer, split_batch())
+    return chain(transformer, split_trf_batch())
