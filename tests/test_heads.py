@@ -185,6 +185,7 @@ def test_learns(name: str):
 @pytest.mark.parametrize("name", ATTENDING)
 def test_dropout_follows_the_training_loop(name: str):
     model = make_head(name)
+    set_dropout_rate(model, 0.5)
     docs = [vectors(20)]
 
     def varies(is_train: bool) -> bool:
