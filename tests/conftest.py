@@ -2,13 +2,9 @@ from pathlib import Path
 
 import pytest
 import spacy
-import torch
 from checkpoints import FAMILIES, make_checkpoint
 from spacy.language import Language
 from spacy.tokens import Doc
-
-# Forked processes hang if torch has started threads of its own in the parent.
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

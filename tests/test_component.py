@@ -1,6 +1,8 @@
 """The component in a pipeline: settings, training, saving, odd documents."""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy
@@ -195,6 +197,19 @@ def test_pipe_equals_call(trained: Language):
     texts = [*TEXTS, "", " \n ", "One."] * 5
     for doc, text in zip(trained.pipe(texts, batch_size=4), texts, strict=True):
         assert_allclose(doc._.summary_scores, trained(text)._.summary_scores, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_two_processes_after_use_in_this_one():
+    """Forked processes used to wait for ever for threads that torch had started in the parent."""
+    code = (
+        "import spacy, torch; torch.set_num_threads(2); nlp = spacy.blank('en');"
+        "nlp.add_pipe('sentencizer'); nlp.add_pipe('bertsum');"
+        "texts = ['The council met on Monday. It rained. Nobody came to the river. ' * 20] * 4;"
+        "before = [doc._.summary for doc in nlp.pipe(texts)];"
+        "assert before == [doc._.summary for doc in nlp.pipe(texts, n_process=2, batch_size=2)]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 @pytest.mark.slow

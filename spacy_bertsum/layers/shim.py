@@ -5,6 +5,7 @@ once its input width, or the checkpoint it comes from, is known. So the shim is 
 and its module comes later: from ``initialize`` or from the bytes of a trained pipeline.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,12 @@ from ..packing import SpecialIds
 
 # msgpack holds at most 2 GiB in one value.
 _MAX_SHARD_SIZE = "1GB"
+
+
+# The threads that torch has started do not survive a fork, and the child waits for them for ever:
+# nlp.pipe(n_process=2) hung whenever the parent had used the model before.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class ModuleShim(PyTorchShim):
