@@ -81,13 +81,16 @@ def test_language_of_the_pipeline(lang):
     assert sentences(pipeline(lang), separator.join(expected)) == expected
 
 
-@pytest.mark.parametrize(
-    "lang, package", [("ja", "sudachipy"), ("ko", "natto"), ("th", "pythainlp")]
-)
-def test_language_of_the_pipeline_with_its_package(lang, package):
-    pytest.importorskip(package)
+@pytest.mark.parametrize("lang", ["ja", "th"])
+def test_language_of_the_pipeline_with_its_package(lang):
     separator, expected = TEXTS[lang]
     assert sentences(pipeline(lang), separator.join(expected)) == expected
+
+
+def test_korean_without_mecab():
+    separator, expected = TEXTS["ko"]
+    nlp = pipeline("ko", {"nlp": {"tokenizer": {"@tokenizers": "spacy.Tokenizer.v1"}}})
+    assert sentences(nlp, separator.join(expected)) == expected
 
 
 def test_setting_decides_over_the_pipeline():
