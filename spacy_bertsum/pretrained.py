@@ -84,9 +84,8 @@ def _load_from_pipeline(path: Path, config: Config) -> tuple[Config, Model]:
     model = registry.resolve(config)["model"]
     if any("listener" in layer.name for layer in model.walk()):
         raise ValueError(
-            f"The bertsum model in {path} listens to a shared transformer and can't be taken alone."
-            f" Load that pipeline, call nlp.replace_listeners('transformer', '{names[0]}', "
-            "['model.tok2vec']), and save it again."
+            f"The bertsum model in {path} listens to another component and can't be taken alone. "
+            f"Load that pipeline, call nlp.replace_listeners for '{names[0]}', and save it again."
         )
     return config, model.from_disk(path / names[0] / "model")
 

@@ -309,6 +309,11 @@ def test_initialize_needs_gold_sentences():
         nlp.initialize(lambda: [example])
 
 
+def test_use_before_initialization():
+    with pytest.raises(ValueError, match=r"nlp\.initialize"):
+        make_untrained(load_model_config(ENCODER))("One. Two.")
+
+
 def test_settings_survive_loading(trained: Language, tmp_path: Path):
     nlp = make_untrained(load_model_config(CNN), max_chars=30, order="score", block_ngrams=3)
     examples = make_examples(nlp)

@@ -43,6 +43,11 @@ def _init(model: Model, X: list[Floats2d] | None = None, Y: Any = None) -> None:
 
 def _forward(model: Model, docs: list[Floats2d], is_train: bool) -> tuple[list[Floats1d], Callable]:
     shim: ModuleShim = model.shims[0]
+    if not shim.is_built:
+        raise ValueError(
+            "The summarization layer has no weights yet: call nlp.initialize(), or load a trained "
+            "pipeline, before using it."
+        )
     if is_train:
         _set_dropout(shim._model, model.attrs["dropout_rate"])
     lengths = [len(vectors) for vectors in docs]

@@ -32,28 +32,35 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
-class ModuleShim(PyTorchShim):
+class LateShim(PyTorchShim):
+    """A shim that has no module yet when it is made."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(None, **kwargs)
+
+    @property
+    def is_built(self) -> bool:
+        return self._model is not None
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        if self.is_built:
+            super().to_device(device_type, device_id)
+
+
+class ModuleShim(LateShim):
     """A torch module that is built from a few settings.
 
     build: Called with the settings to make the module.
     """
 
     def __init__(self, build: Callable[..., torch.nn.Module], **kwargs: Any):
-        super().__init__(None, **kwargs)
+        super().__init__(**kwargs)
         self._build = build
-
-    @property
-    def is_built(self) -> bool:
-        return self._model is not None
 
     def build(self, **settings: Any) -> None:
         """Make the module; the settings are stored with its weights."""
         self.cfg = settings
         self._model = self._build(**settings).to(get_torch_default_device())
-
-    def to_device(self, device_type: str, device_id: int) -> None:
-        if self.is_built:
-            super().to_device(device_type, device_id)
 
     def to_bytes(self) -> bytes:
         if not self.is_built:
@@ -74,7 +81,7 @@ class ModuleShim(PyTorchShim):
         self._model.load_state_dict(state)
 
 
-class EncoderShim(PyTorchShim):
+class EncoderShim(LateShim):
     """An encoder of the transformers library and its tokenizer.
 
     They are stored as the files of an ordinary checkpoint directory, so loading a trained pipeline
@@ -82,12 +89,8 @@ class EncoderShim(PyTorchShim):
     """
 
     def __init__(self, **kwargs: Any):
-        super().__init__(None, **kwargs)
+        super().__init__(**kwargs)
         self.tokenizer: Any = None
-
-    @property
-    def is_built(self) -> bool:
-        return self._model is not None
 
     @property
     def encoder(self) -> Any:
@@ -140,10 +143,6 @@ class EncoderShim(PyTorchShim):
 
     def special_ids(self) -> SpecialIds:
         return SpecialIds.of(self.tokenizer)
-
-    def to_device(self, device_type: str, device_id: int) -> None:
-        if self.is_built:
-            super().to_device(device_type, device_id)
 
     def to_bytes(self) -> bytes:
         if not self.is_built:
