@@ -128,18 +128,24 @@ def format_table(rows: list[Row]) -> str:
         cells += [f"{closed(row.sentences):.2f}", f"{low:+.1f} … {high:+.1f}"]
         cells += [*by_chars, f"{closed(row.characters):.2f}"]
         lines.append("| " + " | ".join(cells) + " |")
-    lines.append(_mean_line("mean over sets", rows))
+    weights = numpy.ones(len(rows))
+    lines.append(_mean_line("mean over sets", rows, weights))
+    names = [row.name.split(".")[0] for row in rows]
+    weights = numpy.array([1 / names.count(name) for name in names])
+    lines.append(_mean_line("mean, languages of a set as one", rows, weights))
     return "\n".join(lines)
 
 
-def _mean_line(label: str, rows: list[Row]) -> str:
+def _mean_line(label: str, rows: list[Row], weights: numpy.ndarray) -> str:
     def mean(way: str, system: str) -> str:
-        return f"{100 * numpy.mean([numpy.mean(getattr(row, way)[system]) for row in rows]):.1f}"
+        means = [numpy.mean(getattr(row, way)[system]) for row in rows]
+        return f"{100 * numpy.average(means, weights=weights):.1f}"
 
     by_sents = [mean("sentences", system) for system in SYSTEMS]
     by_chars = [mean("characters", system) for system in SYSTEMS]
     shares = [
-        numpy.mean([closed(getattr(r, w)) for r in rows]) for w in ("sentences", "characters")
+        numpy.average([closed(getattr(row, way)) for row in rows], weights=weights)
+        for way in ("sentences", "characters")
     ]
     cells = [f"**{label}**", str(sum(len(r.sentences["lead"]) for r in rows)), "", *by_sents]
     cells += [f"{shares[0]:.2f}", "", *by_chars, f"{shares[1]:.2f}"]
