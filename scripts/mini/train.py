@@ -242,9 +242,8 @@ def main(
     start = time.time() - elapsed
     losses: list[float] = []
     progress = tqdm(total=steps, initial=step, mininterval=10)
-    done = 0.0
+    done = step / steps
     while done < 1:
-        done = max(step / steps, (time.time() - start) / (60 * max_minutes))
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * min(1.0, (step + 1) / warmup) * max(0.02, 1 - done)
         batch, size = [], 0
@@ -267,6 +266,7 @@ def main(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
+        done = max(step / steps, (time.time() - start) / (60 * max_minutes))
         progress.update()
         if step % evaluate_every == 0 or done >= 1:
             mean, shares = validation.run(score_documents)

@@ -1,0 +1,70 @@
+"""The steps that make the embedded model, on a data directory of a few documents."""
+
+import lzma
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import srsly
+
+ROOT = Path(__file__).parent.parent
+LANGS = ("en", "de", "fr")
+
+
+def write(path: Path, lines: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with lzma.open(path, "wt", encoding="utf-8") as file_:
+        file_.writelines(f"{line}\n" for line in lines)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Sample texts in the layout of a data directory; the pairs are no translations."""
+    lines = {}
+    for lang in LANGS:
+        records = list(srsly.read_jsonl(ROOT / "assets" / "sample" / f"{lang}.jsonl"))
+        for split in ("train", "val", "test"):
+            path = tmp_path / f"data/summarization/toy.{lang}.{split}.jsonl.xz"
+            write(path, [srsly.json_dumps(record) for record in records])
+        lines[lang] = [line for record in records for line in record["text"].splitlines()]
+        write(tmp_path / f"data/text/mono/{lang}.txt.xz", lines[lang])
+    for lang in LANGS[1:]:
+        pairs = zip(lines["en"], lines[lang], strict=False)
+        rows = [f"toy\t{english}\t{other}" for english, other in pairs]
+        write(tmp_path / f"data/text/parallel/en-{lang}.tsv.xz", rows)
+    return tmp_path / "data"
+
+
+def run(module: str, *arguments: object) -> str:
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=300
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    return result.stdout + result.stderr
+
+
+@pytest.mark.slow
+def test_from_data_directory_to_model(data: Path, tmp_path: Path):
+    work = tmp_path / "work"
+    work.mkdir()
+    tokenizer = work / "tokenizer"
+    run("scripts.mini.train_tokenizer", data, tokenizer, "--vocab-size", 600)
+    run(
+        "scripts.mini.train_embeddings",
+        *(data, tokenizer, work / "vectors.npy", "--width", 32, "--epochs", 1),
+    )
+    run("scripts.mini.pretrain_encoder", data, work, "--n-pairs", 16, "--steps", 3)
+    run("scripts.mini.prepare", data, work)
+    train = ("scripts.mini.train", work, "--evaluate-every", 3, "--phase")
+    assert "step 3 loss" in run(*train, "joint", "--steps", 3)
+    assert "step 3 loss" in run(*train, "head", "--steps", 3)
+    resumed = run(*train, "head", "--steps", 6)
+    assert "step 6 loss" in resumed
+    assert "step 3 loss" not in resumed
+    model = work / "model"
+    run("scripts.mini.export", work, model)
+    table = run("benchmarks.quality", data, "--model", model)
+    assert "| toy.fr | 3 |" in table
+    assert "**mean over sets**" in table
