@@ -1,7 +1,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from time import perf_counter
+from time import process_time
 
 import numpy
 import pytest
@@ -160,7 +160,7 @@ def test_long_document_is_no_trouble():
     rng = numpy.random.default_rng(0)
     words = [f"w{i}" for i in range(3000)]
     sentences = [" ".join(rng.choice(words, size=25)) for _ in range(2000)]
-    start = perf_counter()
+    start = process_time()
     chosen = greedy_oracle(sentences, " ".join(sentences[i] for i in (3, 500, 1999)))
     assert {3, 500, 1999} <= set(chosen)
-    assert perf_counter() - start < 5
+    assert process_time() - start < 5

@@ -1,5 +1,5 @@
 from itertools import pairwise
-from time import perf_counter
+from time import process_time
 
 import numpy
 import pytest
@@ -164,9 +164,9 @@ def test_empty_documents_and_sentences_keep_their_places():
 
 def test_long_document_is_packed_in_no_time():
     sentences = [[5] * (i % 60) for i in range(2000)]
-    start = perf_counter()
+    start = process_time()
     packed = pack([sentences], SPECIAL, max_length=512, overlap=128)
-    assert perf_counter() - start < 0.5
+    assert process_time() - start < 0.5
     assert len(packed.cls_rows) == 2000
 
 

@@ -118,10 +118,10 @@ def test_summaries_read_well(sents, chosen, expected):
 
 def test_long_runs_take_linear_time():
     text = "字\n" * 50_000 + "!" * 100_000 + " " * 100_000 + "。" + "!" * 100_000
-    start = time.perf_counter()
+    start = time.process_time()
     assert clean(text).endswith("! 。" + "!" * 100_000)
     assert separators([text, "\n" * 100_000, text])[0] == ""
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_imports_no_spacy():
