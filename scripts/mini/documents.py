@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 import torch
 
-from spacy_bertsum.rouge import mean_rouge, score_rouge
+from spacy_bertsum.rouge import score_rouge
 
 
 @dataclass
@@ -87,5 +87,5 @@ def choose_n_sents(documents: list[Document]) -> int:
 def score_choice(document: Document, chosen: list[int]) -> float:
     """The mean of ROUGE-1, ROUGE-2 and ROUGE-L of an extract."""
     text = " ".join(document.sents[i] for i in sorted(chosen))
-    scores = mean_rouge([score_rouge(document.references, text)])
+    scores = score_rouge(document.references, text)
     return sum(scores.values()) / len(scores)

@@ -31,14 +31,14 @@ def doc_salience(doc: Doc) -> numpy.ndarray:
 
     Where tokens are single characters, as in Chinese, pairs of neighbours stand for words.
     """
-    n_sents = len(get_sents(doc))
+    sents = get_sents(doc)
     ids, is_word = get_words(doc)
     starts = numpy.zeros(len(doc), dtype="i8")
-    starts[[sent.start for sent in doc.sents]] = 1
+    starts[[sent.start for sent in sents]] = 1
     sent_of_word = (starts.cumsum() - 1)[is_word]
     words, chars = ids[is_word], doc.to_array(LENGTH)[is_word]
     following = numpy.append(words[1:], numpy.uint64(0))
     has_pair = (chars == 1) & (numpy.append(sent_of_word[1:], -1) == sent_of_word)
     words = numpy.where(has_pair, words * _MIX + following, words)
-    lengths = numpy.bincount(sent_of_word, minlength=n_sents)
+    lengths = numpy.bincount(sent_of_word, minlength=len(sents))
     return salience(words, lengths, chars.astype("f8"))
