@@ -48,6 +48,8 @@ DEFAULT_CONFIG = {
         "summary_p": 0.0,
         "summary_r": 0.0,
         "summary_f": 0.0,
+        # Stored with the pipeline and shown by spacy evaluate, but no number to select by.
+        "summary_per_lang": None,
     },
 )
 def make_bertsum(

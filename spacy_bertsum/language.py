@@ -1,5 +1,9 @@
 """Which language a text is in."""
 
+from spacy.tokens import Doc
+
+# Where a document keeps its language, if that is not the pipeline's.
+LANG = "lang"
 # Enough to tell a language, and classified in about a millisecond.
 SAMPLE_CHARS = 1000
 
@@ -18,3 +22,8 @@ def detect_language(text: str) -> str:
     import py3langid
 
     return py3langid.classify(sample)[0]
+
+
+def get_lang(doc: Doc) -> str:
+    """The language of a document: its own, in ``doc.user_data["lang"]``, or its pipeline's."""
+    return doc.user_data.get(LANG) or doc.lang_

@@ -1,4 +1,5 @@
 import pytest
+import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
@@ -26,7 +27,7 @@ def make_doc(summary: str | list[str] | None = None, sents: list[int] | None = N
 def test_string_reference():
     example = Example(make_doc("We stay home today."), make_doc("We stay home."))
     scores = summary_score([example])
-    assert set(scores) == NAMES
+    assert set(scores) == {*NAMES, "summary_per_lang"}
     assert scores["rouge_1"] == pytest.approx(2 * 3 / 7)
     assert scores["rouge_2"] == pytest.approx(2 * 2 / 5)
     assert scores["rouge_l"] == pytest.approx(2 * 3 / 7)
@@ -85,7 +86,8 @@ def test_nothing_chosen():
 
 @pytest.mark.parametrize("examples", [[], [Example(make_doc("It rains.", [0]), make_doc())]])
 def test_none_where_there_is_nothing_to_score(examples: list[Example]):
-    assert summary_score(examples) == dict.fromkeys(NAMES)
+    scores = summary_score(examples)
+    assert all(scores[name] is None for name in NAMES)
 
 
 def test_settings_name_the_spans_and_the_attribute():
@@ -96,7 +98,7 @@ def test_settings_name_the_spans_and_the_attribute():
     scores = make_summary_scorer()(
         [Example(predicted, gold)], spans_key="key", summary_attr="abstract"
     )
-    assert scores == dict.fromkeys(NAMES, 1.0)
+    assert all(scores[name] == 1.0 for name in NAMES)
 
 
 def test_attribute_that_nobody_has_set():
@@ -111,3 +113,28 @@ def test_other_scripts():
     docs = [Doc(VOCAB, words=words, spaces=[False] * 10) for _ in range(2)]
     docs[0]._.summary, docs[1]._.summary = "图书馆开门。", "图书馆今天开门。"
     assert summary_score([Example(*docs)])["rouge_1"] == pytest.approx(2 * 5 / 12)
+
+
+def test_each_language_by_itself():
+    examples = [
+        Example(make_doc("It rains.", [0]), make_doc("It rains.", [0])),
+        Example(make_doc("It rains.", [0]), make_doc("Cats sleep.", [2])),
+        Example(make_doc("It rains.", [0]), make_doc("It rains today.", [0])),
+    ]
+    for example, lang in zip(examples, ["de", "de", "fr"], strict=True):
+        example.reference.user_data["lang"] = lang
+    scores = summary_score(examples)
+    per_lang = scores["summary_per_lang"]
+    assert list(per_lang) == ["de", "fr"]
+    assert per_lang["de"]["rouge_1"] == pytest.approx(1 / 2)
+    assert per_lang["de"]["summary_f"] == pytest.approx(1 / 2)
+    assert per_lang["fr"]["rouge_1"] == pytest.approx(4 / 5)
+    assert per_lang["fr"]["summary_f"] == 1.0
+    assert scores["rouge_1"] == pytest.approx((1 + 0 + 4 / 5) / 3)
+
+
+def test_language_of_the_pipeline_where_a_document_names_none():
+    docs = [spacy.blank("sv")("Ja.") for _ in range(2)]
+    for doc in docs:
+        doc._.summary = "Ja."
+    assert list(summary_score([Example(*docs)])["summary_per_lang"]) == ["sv"]

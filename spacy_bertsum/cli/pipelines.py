@@ -6,7 +6,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..language import detect_language
+from ..language import LANG, detect_language
 from ..sentencizer import MULTIPLE, MultilingualSentencizer
 
 FACTORY = "bertsum"
@@ -53,7 +53,7 @@ def get_bertsum(nlp: Language) -> Any:
 
 
 def make_doc(nlp: Language, text: str, lang: str | None = None) -> Doc:
-    """Tokenize a text and find out its language, which `get_lang` returns.
+    """Tokenize a text and find out its language, which `spacy_bertsum.language.get_lang` returns.
 
     Where the language is given and the pipeline has a multilingual_sentencizer, the sentences are
     set here: the component leaves them so, and has no other way to know this of a single text.
@@ -70,10 +70,5 @@ def make_doc(nlp: Language, text: str, lang: str | None = None) -> Doc:
     if lang and SENTENCIZER in nlp.pipe_factories.values():
         MultilingualSentencizer(lang=lang)(doc)
     lang = lang or doc.lang_
-    doc.user_data["lang"] = detect_language(text) if lang in MULTIPLE else lang
+    doc.user_data[LANG] = detect_language(text) if lang in MULTIPLE else lang
     return doc
-
-
-def get_lang(doc: Doc) -> str:
-    """Language code of a document that `make_doc` made; "und" where there is nothing to tell it."""
-    return doc.user_data["lang"]

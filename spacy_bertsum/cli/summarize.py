@@ -16,9 +16,10 @@ from tqdm import tqdm
 from typer import Argument, BadParameter, Exit, Option
 from wasabi import Printer
 
+from ..language import get_lang
 from ..selection import Selection
 from .documents import STDIN, Document, Entry, Unreadable, find_files, read
-from .pipelines import get_bertsum, get_lang, load_pipeline, make_doc, make_pipeline
+from .pipelines import get_bertsum, load_pipeline, make_doc, make_pipeline
 from .results import Results
 
 # A batch ends with the document that reaches this, however many are asked for.
