@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import regex
 import srsly
 from sentencex import get_sentence_boundaries
 from spacy.attrs import IDX, SENT_START
@@ -42,8 +43,11 @@ _SPACED = re.compile(
 _FULL_STOP = re.compile(r"[\u17d4\u17d5]+[\"'”’»)\]]*\s*")
 
 # What sentencex takes for the end of a sentence, and is none: a full stop after one letter (an
-# initial, French "M.") or in Thai and Lao (an abbreviation), the Burmese comma and genitive.
-_NO_FULL_STOP = re.compile(r"(?:(?<!\w)[^\W\d_]\.|[\u0e00-\u0eff]\.|[\u104a\u104f])\s*")
+# initial, French "M.") or in Thai and Lao (an abbreviation), the Burmese comma and genitive. Marks
+# are no part of \w: without them, a letter after a vowel sign would pass for a word of one letter.
+_NO_FULL_STOP = regex.compile(
+    r"(?:(?<![\w\p{M}])\p{L}\p{M}*\.|[\u0e00-\u0eff]\.|[\u104a\u104f])\s*"
+)
 
 _LETTER = re.compile(r"[^\W\d_]")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")

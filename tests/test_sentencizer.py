@@ -162,6 +162,18 @@ def test_unusual_characters(mixed, text, expected):
 
 
 @pytest.mark.parametrize(
+    "lang, text, n_sents",
+    [
+        ("ar", "كان الجو جميلًا. ذهبنا إلى الشاطئ مبكرًا. عدنا عند الغروب.", 3),
+        ("ta", "மாணவர்கள் திரும்பின. பள்ளி திறந்தது.", 2),
+        ("fr", "M. Perrin a parlé avec E\u0301. Roux. Ils sont d'accord.", 2),
+    ],
+)
+def test_letters_with_marks(lang, text, n_sents):
+    assert len(sentences(pipeline("xx", lang=lang), text)) == n_sents
+
+
+@pytest.mark.parametrize(
     "text", ["", " ", "\n\n\n", "\t \r\n", "😀", "...", "a", "\x00", "1. 2. 3."]
 )
 def test_short_texts_are_at_most_one_sentence(mixed, text):
