@@ -6,7 +6,7 @@ from time import process_time
 import numpy
 import pytest
 
-from spacy_bertsum.oracle import greedy_oracle
+from spacy_bertsum.oracle import greedy_oracle, sentence_gains
 from spacy_bertsum.rouge import tokenize
 
 TEXTS = {
@@ -102,6 +102,28 @@ def test_equal_to_plain_greedy_search(seed: int, vocabulary: str):
     assert greedy_oracle(sentences, references, limit) == expected
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_equal_to_plain_greedy_search_in_documents(seed: int):
+    """Frequent and rare words, sentences that repeat or quote a reference, and empty ones."""
+    rng = numpy.random.default_rng(seed)
+    words = ["the", "of", "été", "町", *(f"w{i}" for i in range(60))]
+    shares = 1 / numpy.arange(1, len(words) + 1)
+
+    def write(n_tokens: int) -> str:
+        return " ".join(rng.choice(words, size=n_tokens, p=shares / shares.sum()))
+
+    references = [write(n) for n in rng.integers(0, 60, size=seed % 4 + 1)]
+    sentences = [write(n) for n in rng.integers(0, 25, size=12)]
+    for reference in references:
+        cut = rng.integers(0, len(reference) + 1)
+        sentences += [reference[:cut], f"{reference[cut:]} {write(3)}"]
+    sentences += [str(sentence) for sentence in rng.choice(sentences, size=3)]
+    sentences = [sentences[i] for i in rng.permutation(len(sentences))]
+    limit = [None, None, 3][seed % 3]
+    expected = plain_oracle(sentences, references, limit)
+    assert greedy_oracle(sentences, references, limit) == expected
+
+
 @pytest.mark.parametrize("lang", TEXTS)
 def test_equal_to_plain_greedy_search_in_every_script(lang: str):
     sentences, reference = TEXTS[lang]
@@ -134,6 +156,12 @@ def test_equal_scores_that_round_differently_are_equal():
     assert greedy_oracle([many, few], "a b c d e", max_sents=1) == [0]
 
 
+def test_scores_that_differ_in_the_eleventh_digit_differ():
+    longer, shorter = ("a" + n * " x" for n in (200_001, 200_000))
+    assert 0 < quality([shorter], "a b") - quality([longer], "a b") < 1e-10
+    assert greedy_oracle([longer, shorter], "a b", max_sents=1) == [1]
+
+
 def test_ngrams_do_not_cross_sentences():
     # "b c" is in the reference, but in no sentence: only one-word matches count.
     assert greedy_oracle(["a b", "c d"], "b c") == [0, 1]
@@ -144,6 +172,10 @@ def test_of_several_references_the_best_one_counts():
     sentences = ["a b c", "d e f", "g h i"]
     assert greedy_oracle(sentences, ["a b x y z z", "g h i"]) == [2]
     assert greedy_oracle(sentences, ["g h i", "a b c"]) == [2], "the first of two equals"
+
+
+def test_reference_of_one_token():
+    assert greedy_oracle(["x", "a x", "a"], "a") == [2]
 
 
 @pytest.mark.parametrize("references", ["", "…", "x y z", [], ["", "x"]])
@@ -164,3 +196,18 @@ def test_long_document_is_no_trouble():
     chosen = greedy_oracle(sentences, " ".join(sentences[i] for i in (3, 500, 1999)))
     assert {3, 500, 1999} <= set(chosen)
     assert process_time() - start < 5
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_gains_are_the_scores_of_single_sentences(seed: int):
+    rng = numpy.random.default_rng(seed)
+    sentences = [random_text(rng, n, "abcdef") for n in rng.integers(0, 8, size=9)]
+    references = [random_text(rng, n, "abcdef") for n in rng.integers(0, 16, size=seed % 3 + 1)]
+    expected = [max(float(quality([s], r)) / 2 for r in references) for s in sentences]
+    assert sentence_gains(sentences, references) == pytest.approx(expected, abs=1e-12)
+
+
+def test_gains_lie_between_nothing_in_common_and_the_reference_itself():
+    assert sentence_gains(["A b.", "c", ""], "a b").tolist() == [1.0, 0.0, 0.0]
+    assert sentence_gains(["a b", "c"], []).tolist() == [0.0, 0.0]
+    assert sentence_gains([], "a b").shape == (0,)

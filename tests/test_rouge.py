@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
@@ -17,6 +19,11 @@ ENGLISH = [
     ("Ships left the HARBOUR_front at 6am (local time) — ten of them.", "ten ships left at 6am"),
     ("One two three.", "Four five six."),
 ]
+ENGLISH_WORDS = """
+    the The THE a of and rain rains rained museum Museum's don't O'Neil re-opened e-mail
+    state-of-the-art U.K. 3,500 2.5% $4.50 1990s 20-30 6am A_B well-known (and) "quoted" [sic] x=y
+    … — & / ; ! ? end. end, end: 007 B12 http://example.org/a-b?c=1 name@example.org #tag
+"""
 # By language: a reference, a summary that shares words with it, and a stranger.
 OTHERS = {
     "ru": (
@@ -42,6 +49,29 @@ def test_english_equals_rouge_score(reference: str, summary: str):
     }
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_english_equals_rouge_score_with_several_references(seed: int):
+    rng = numpy.random.default_rng(seed)
+    summary, *references = (
+        rng.choice([" ", "  ", "\n"]).join(rng.choice(ENGLISH_WORDS.split(), size=n))
+        for n in rng.integers(0, 40, size=seed % 4 + 2)
+    )
+    expected = RougeScorer(list(METRICS.values()), use_stemmer=False).score_multi(
+        references, summary
+    )
+    assert score_rouge(references, summary) == {
+        name: expected[key].fmeasure for name, key in METRICS.items()
+    }
+
+
+@pytest.mark.parametrize("summary", ["", " \n", "…!?", "-- _ --"])
+def test_summary_without_words_equals_rouge_score(summary: str):
+    references = ["The rain in town.", ""]
+    expected = RougeScorer(list(METRICS.values())).score_multi(references, summary)
+    assert {score.fmeasure for score in expected.values()} == {0.0}
+    assert score_rouge(references, summary) == dict.fromkeys(METRICS, 0.0)
+
+
 @pytest.mark.parametrize("lang", OTHERS)
 def test_other_scripts_count(lang: str):
     reference, summary, stranger = OTHERS[lang]
@@ -63,10 +93,32 @@ def test_other_scripts_count(lang: str):
         ("ΟΔΟΣ οδός", ["οδοσ", "οδόσ"]),
         ("مُحَمَّد", ["مُحَمَّد"]),
         ("— … !? \n", []),
+        ("𠮷野家で🍜2杯", ["𠮷", "野", "家", "で", "2", "杯"]),
+        ("𞤀𞤣𞤤𞤢𞤥 𝟙𝟚", ["𞤢𞤣𞤤𞤢𞤥", "𝟙𝟚"]),
+        ("神\ufe00社", ["神\ufe00", "社"]),
+        ("ก้a้", ["ก้", "a", "้"]),
     ],
 )
 def test_tokens(text: str, tokens: list[str]):
     assert tokenize(text) == tokens
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Été à Łódź", "tiếng Việt", "й ё", "が ポ", "한국어", "بَيتٌ آخر", "ΐ Ά", "İzmir", "\u09dc"],
+)
+def test_composed_and_decomposed_are_the_same(text: str):
+    composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    assert len({text, composed, decomposed}) == 2
+    assert tokenize(composed) == tokenize(decomposed) == tokenize(text)
+    assert score_rouge(text, decomposed) == score_rouge(text, text)
+
+
+def test_an_emoji_changes_no_other_token():
+    """Texts with characters beyond U+FFFF go through another expression than all others."""
+    for start in range(0, 0x10000, 0x1000):
+        text = " ".join(f"a{c}b 町{c}ก {c}" for c in map(chr, range(start, start + 0x1000)))
+        assert tokenize(f"{text} 😀") == tokenize(text)
 
 
 def test_each_metric_takes_its_best_reference():
