@@ -9,8 +9,7 @@ with the same number of characters, those of the document's reference, the last 
 """
 
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -23,95 +22,50 @@ from tqdm import tqdm
 
 import spacy_bertsum
 from scripts.corpora import Corpus, find_corpora
-from spacy_bertsum.oracle import greedy_oracle, sentence_gains
-from spacy_bertsum.rouge import score_rouge
+from scripts.evaluation import (
+    CHARACTERS,
+    SENTENCES,
+    WAYS,
+    Comparison,
+    compare,
+    evaluate,
+    mean_reference_sents,
+)
+from spacy_bertsum.cli.pipelines import FACTORY, SENTENCIZER, TOKENIZER, load_pipeline
+from spacy_bertsum.records import Record
 
-SYSTEMS = ("lead", "model", "oracle")
-RESAMPLES = 1_000
 
-
-@dataclass
+@dataclass(frozen=True)
 class Row:
-    """The scores of a set: for each way of counting and system one number a document."""
+    """A set: how many documents it has, how many sentences are chosen, and the scores."""
 
     name: str
+    n_docs: int
     n_sents: int
-    sentences: dict[str, list[float]] = field(default_factory=lambda: {s: [] for s in SYSTEMS})
-    characters: dict[str, list[float]] = field(default_factory=lambda: {s: [] for s in SYSTEMS})
+    scores: dict[str, Comparison]
 
 
 def build_pipeline(model: str) -> Language:
-    if Path(model).exists() and (Path(model) / "meta.json").exists():
-        return spacy.load(model)
-    tokenizer = {"@tokenizers": "spacy-bertsum.MultilingualTokenizer.v1"}
-    nlp = spacy.blank("xx", config={"nlp": {"tokenizer": tokenizer}})
-    nlp.add_pipe("multilingual_sentencizer")
+    if (Path(model) / "meta.json").exists():
+        return load_pipeline(model)
+    nlp = spacy.blank("xx", config={"nlp": {"tokenizer": TOKENIZER}})
+    nlp.add_pipe(SENTENCIZER)
     config = {"@architectures": "spacy-bertsum.Pretrained.v1", "name": model}
-    nlp.add_pipe("bertsum", config={"model": config})
+    nlp.add_pipe(FACTORY, config={"model": config})
     return nlp
 
 
-def score(references: Sequence[str], summary: str) -> float:
-    return float(numpy.mean(list(score_rouge(references, summary).values())))
-
-
-def fill_budget(sents: Sequence[str], ranking: Sequence[int], budget: int) -> str:
-    """Take sentences by rank until `budget` characters are full, cutting the last of them."""
-    parts: dict[int, str] = {}
-    for i in ranking:
-        if budget <= 0:
-            break
-        parts[i] = sents[i][:budget]
-        budget -= len(parts[i]) + 1
-    return " ".join(parts[i] for i in sorted(parts))
-
-
-def rank_by_oracle(sents: Sequence[str], references: Sequence[str]) -> list[int]:
-    """The oracle's sentences, then all others, each by its own ROUGE."""
-    chosen = set(greedy_oracle(sents, references))
-    gains = sentence_gains(sents, references)
-    return sorted(range(len(sents)), key=lambda i: (i not in chosen, -gains[i]))
-
-
 def evaluate_corpus(nlp: Language, corpus: Corpus, limit: int | None) -> Row:
-    records = [record for record in corpus.read(limit) if any(record["references"])]
-    with nlp.select_pipes(disable=["bertsum"]):
-        references = (reference for record in records for reference in record["references"])
-        lengths = [len(list(doc.sents)) for doc in nlp.pipe(references)]
-    row = Row(corpus.name, max(1, round(float(numpy.mean(lengths)))))
-    docs = nlp.pipe((record["text"] for record in records), batch_size=16)
-    for doc, record in tqdm(
-        zip(docs, records, strict=True), total=len(records), desc=corpus.name, leave=False
-    ):
-        sents = [sent.text.strip() for sent in doc.sents]
-        references = record["references"]
-        rankings = {
-            "lead": list(range(len(sents))),
-            "model": numpy.argsort(-doc._.summary_scores, kind="stable").tolist(),
-            "oracle": rank_by_oracle(sents, references),
-        }
-        choices = {system: ranking[: row.n_sents] for system, ranking in rankings.items()}
-        choices["oracle"] = greedy_oracle(sents, references, row.n_sents)
-        budget = round(numpy.mean([len(reference) for reference in references]))
-        for system, ranking in rankings.items():
-            extract = " ".join(sents[i] for i in sorted(choices[system]))
-            row.sentences[system].append(score(references, extract))
-            row.characters[system].append(score(references, fill_budget(sents, ranking, budget)))
-    return row
-
-
-def closed(scores: dict[str, list[float]]) -> float:
-    lead, model, oracle = (numpy.mean(scores[system]) for system in SYSTEMS)
-    return float((model - lead) / max(oracle - lead, 1e-6))
-
-
-def interval(scores: dict[str, list[float]], seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval (paired over documents) of model - LEAD, in points."""
-    differences = numpy.array(scores["model"]) - numpy.array(scores["lead"])
-    rng = numpy.random.default_rng(seed)
-    n = len(differences)
-    means = differences[rng.integers(0, n, (RESAMPLES, n))].mean(axis=1) * 100
-    return float(numpy.quantile(means, 0.025)), float(numpy.quantile(means, 0.975))
+    records = [
+        Record(record["text"], tuple(record["references"]), id=record["id"])
+        for record in corpus.read(limit)
+        if any(record["references"])
+    ]
+    n_sents = mean_reference_sents(nlp, records)
+    results = evaluate(nlp, records, lambda lang: n_sents)
+    results = list(tqdm(results, total=len(records), desc=corpus.name, leave=False))
+    scores = {way: compare(results, way) for way in WAYS}
+    return Row(corpus.name, len(results), n_sents, scores)
 
 
 def format_table(rows: list[Row]) -> str:
@@ -121,12 +75,12 @@ def format_table(rows: list[Row]) -> str:
         "| --- " * 12 + "|",
     ]
     for row in rows:
-        low, high = interval(row.sentences)
-        by_sents = [f"{100 * numpy.mean(row.sentences[s]):.1f}" for s in SYSTEMS]
-        by_chars = [f"{100 * numpy.mean(row.characters[s]):.1f}" for s in SYSTEMS]
-        cells = [row.name, str(len(row.sentences["lead"])), str(row.n_sents), *by_sents]
-        cells += [f"{closed(row.sentences):.2f}", f"{low:+.1f} … {high:+.1f}"]
-        cells += [*by_chars, f"{closed(row.characters):.2f}"]
+        by_sents, by_chars = row.scores[SENTENCES], row.scores[CHARACTERS]
+        low, high = by_sents.difference_interval
+        cells = [row.name, str(row.n_docs), str(row.n_sents)]
+        cells += [*map(_points, by_sents.means), f"{by_sents.closed:.2f}"]
+        cells += [f"{low:+.1f} … {high:+.1f}"]
+        cells += [*map(_points, by_chars.means), f"{by_chars.closed:.2f}"]
         lines.append("| " + " | ".join(cells) + " |")
     weights = numpy.ones(len(rows))
     lines.append(_mean_line("mean over sets", rows, weights))
@@ -136,19 +90,19 @@ def format_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _mean_line(label: str, rows: list[Row], weights: numpy.ndarray) -> str:
-    def mean(way: str, system: str) -> str:
-        means = [numpy.mean(getattr(row, way)[system]) for row in rows]
-        return f"{100 * numpy.average(means, weights=weights):.1f}"
+def _points(mean: float) -> str:
+    return f"{mean:.1f}"
 
-    by_sents = [mean("sentences", system) for system in SYSTEMS]
-    by_chars = [mean("characters", system) for system in SYSTEMS]
-    shares = [
-        numpy.average([closed(getattr(row, way)) for row in rows], weights=weights)
-        for way in ("sentences", "characters")
-    ]
-    cells = [f"**{label}**", str(sum(len(r.sentences["lead"]) for r in rows)), "", *by_sents]
-    cells += [f"{shares[0]:.2f}", "", *by_chars, f"{shares[1]:.2f}"]
+
+def _mean_line(label: str, rows: list[Row], weights: numpy.ndarray) -> str:
+    cells = [f"**{label}**", str(sum(row.n_docs for row in rows)), ""]
+    for way in WAYS:
+        scores = [row.scores[way] for row in rows]
+        means = numpy.average([s.means for s in scores], axis=0, weights=weights)
+        cells += [*map(_points, means)]
+        cells += [f"{numpy.average([s.closed for s in scores], weights=weights):.2f}"]
+        if way == SENTENCES:
+            cells.append("")
     return "| " + " | ".join(cells) + " |"
 
 

@@ -40,7 +40,7 @@ def run(code: str) -> Any:
 )
 def test_entry_point_resolves_through_spacy(group: str, name: str, target: str):
     module, attribute = target.split(":")
-    registry = getattr(spacy.registry, group.removeprefix("spacy_"))
+    registry = getattr(spacy.registry, group.partition("_")[2])
     assert registry.get(name) is getattr(import_module(module), attribute)
 
 

@@ -1,13 +1,14 @@
 """The documents of all inputs a command is given, read one at a time."""
 
 import io
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from ..records import BadRecord, get_id, get_lang, get_text, parse_line, read_lines
 
 STDIN = Path("-")
 SUFFIXES = {".txt", ".jsonl"}
@@ -93,9 +94,8 @@ def read(path: Path, *, as_jsonl: bool = False, text_field: str = "text") -> Ite
     try:
         with _open(path) as file:
             if as_jsonl or path.suffix.lower() == ".jsonl":
-                for number, line in enumerate(file, start=1):
-                    if line.strip():
-                        yield _parse(source, number, line, text_field)
+                for number, line in read_lines(file):
+                    yield _parse(source, number, line, text_field)
             else:
                 yield _decode(source, file.read())
     except OSError as error:
@@ -115,25 +115,9 @@ def _decode(source: str, data: bytes) -> Entry:
 
 
 def _parse(source: str, number: int, line: bytes, text_field: str) -> Entry:
-    def unreadable(reason: str) -> Unreadable:
-        return Unreadable(source, number, len(line), reason=reason)
-
     try:
-        record = json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        return unreadable(f"Not UTF-8: {error}")
-    except json.JSONDecodeError as error:
-        return unreadable(f"Not JSON: {error.msg.removesuffix(' at')} in column {error.colno}")
-    except RecursionError:
-        return unreadable("JSON nested too deeply")
-    if not isinstance(record, dict) or not isinstance(record.get(text_field), str):
-        return unreadable(f"Expected an object with a string in the field '{text_field}'")
-    id_, lang = record.get("id"), record.get("lang")
-    return Document(
-        source,
-        number,
-        len(line),
-        text=record[text_field],
-        id=id_ if isinstance(id_, str | int) else None,
-        lang=lang if lang and isinstance(lang, str) else None,
-    )
+        fields = parse_line(line)
+        text = get_text(fields, text_field)
+    except BadRecord as error:
+        return Unreadable(source, number, len(line), reason=str(error))
+    return Document(source, number, len(line), text=text, id=get_id(fields), lang=get_lang(fields))
