@@ -124,8 +124,7 @@ def has_gradient(parameter: Parameter) -> bool:
 
 def train_alone(config: Config) -> Iterable[dict[str, numpy.ndarray]]:
     """Train on one process with the batches of two, and give the weights before each step."""
-    config["training"]["before_update"] = None
-    nlp = init_nlp(config)
+    nlp = init_nlp(config.merge({"training": {"before_update": None}}))
     config = nlp.config.interpolate()
     settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     (corpus,) = resolve_dot_names(config, [settings["train_corpus"]])

@@ -330,13 +330,16 @@ def test_settings_that_may_change(data: Path):
     ]
 
 
-def test_other_training_data_are_refused(data: Path, tmp_path: Path):
+@pytest.mark.parametrize("finished", [False, True])
+def test_other_training_data_are_refused(finished: bool, data: Path, tmp_path: Path, capsys):
     shutil.copytree(data, tmp_path / "data")
     run(make_config(tmp_path / "data", training__max_steps=1), tmp_path / "out")
-    docs = make_docs(0, N_TRAIN + 1)
+    steps = {"training__max_steps": 1} if finished else {}
+    docs = make_docs(1, N_TRAIN)
     DocBin(store_user_data=True, docs=docs).to_disk(tmp_path / "data" / "train.spacy")
-    with pytest.raises(ValueError, match=r"12 documents when the checkpoint.*has 13 now"):
-        run(make_config(tmp_path / "data"), tmp_path / "out")
+    with pytest.raises(Exit):
+        run(make_config(tmp_path / "data", **steps), tmp_path / "out")
+    assert "corpus is not that of the checkpoint" in capsys.readouterr().out
 
 
 def test_the_log_of_another_training_is_not_touched(data: Path, tmp_path: Path, capsys):

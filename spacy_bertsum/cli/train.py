@@ -138,7 +138,7 @@ def _prepare(output: Path, checkpoint: Any, config: Config, *, overwrite: bool) 
 
     RETURNS: If there is nothing left to do, a text that says so.
     """
-    from ..training.checkpoint import find_changes, restore_directory
+    from ..training.checkpoint import checksum_corpus, find_changes, restore_directory
     from ..training.loop import find_log_file
 
     log_file = find_log_file(config)
@@ -151,6 +151,11 @@ def _prepare(output: Path, checkpoint: Any, config: Config, *, overwrite: bool) 
                 f"The checkpoint in {checkpoint.path} is from a training with other settings:\n"
                 + "\n".join(changes)
                 + "\nRestore them, choose another directory, or start afresh with --overwrite."
+            )
+        if progress.corpus != checksum_corpus(config):
+            raise ValueError(
+                f"The training corpus is not that of the checkpoint in {checkpoint.path}. Restore "
+                "it, choose another directory, or start afresh with --overwrite."
             )
         for name in (DIR_MODEL_BEST, DIR_MODEL_LAST):
             restore_directory(output / name)

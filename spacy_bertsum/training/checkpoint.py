@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from spacy.language import Language
 from thinc.api import Config
+from weasel.util.hashing import get_checksum
 
 FORMAT = 1
 STATE = "state.json"
@@ -39,6 +40,7 @@ class Progress:
     step: The last step done, from 0 on.
     epoch, batch: Where the next step begins in the training corpus.
     seed: What the order of the documents follows from.
+    corpus: The checksum of the training corpus's files.
     n_examples: The size of the training corpus, if it is held in memory.
     seconds: Time spent so far.
     words: Words seen so far.
@@ -49,6 +51,7 @@ class Progress:
     """
 
     seed: int
+    corpus: str = ""
     n_examples: int | None = None
     step: int = -1
     epoch: int = 0
@@ -173,6 +176,18 @@ def find_changes(old: Config, new: Config) -> list[str]:
         if not is_free and before.get(key) != after.get(key):
             lines.append(f"{key}: {before.get(key)!r}, now {after.get(key)!r}")
     return lines
+
+
+def checksum_corpus(config: Config) -> str:
+    """The checksum of the files and directories that the training corpus names.
+
+    config: An interpolated config.
+    """
+    section: Any = config
+    for key in config["training"]["train_corpus"].split("."):
+        section = section[key]
+    paths = [Path(value) for value in _flatten(section).values() if isinstance(value, str | Path)]
+    return " ".join(get_checksum(path) for path in paths if path.exists())
 
 
 def _flatten(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -117,5 +117,8 @@ def join(use_gpu: int) -> Iterator[Processes]:
     torch.distributed.init_process_group("nccl" if use_gpu >= 0 else "gloo", timeout=TIMEOUT)
     try:
         yield Processes(torch.distributed.get_rank(), torch.distributed.get_world_size())
+        # gloo's threads may still hold the tensors of the last exchange, and abort a process that
+        # ends before they have let go of them. After an error nobody waits: torchrun ends them all.
+        torch.distributed.barrier()
     finally:
         torch.distributed.destroy_process_group()

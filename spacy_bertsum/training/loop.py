@@ -25,7 +25,7 @@ from wasabi import Printer
 
 from . import randomness
 from .batches import Batch, Batches
-from .checkpoint import Checkpoint, Progress, replace_directory
+from .checkpoint import Checkpoint, Progress, checksum_corpus, replace_directory
 from .distributed import Processes
 from .parameters import Parameters
 
@@ -112,7 +112,10 @@ class Training:
             if self.checkpoint.exists():
                 progress, _ = self.checkpoint.read()
             else:
-                progress = Progress(seed=random.randrange(2**32) if seed is None else seed)
+                progress = Progress(
+                    seed=random.randrange(2**32) if seed is None else seed,
+                    corpus=checksum_corpus(self.config),
+                )
         return self.processes.broadcast(progress)
 
     def _restore(self) -> None:
