@@ -47,11 +47,12 @@ class Stop:
     """Raises in the update of a step, once."""
 
     at: int | None = None
+    error: type[BaseException] = Interruption
 
     def __call__(self, nlp: Any, info: dict[str, int]) -> None:
         if info["step"] == Stop.at:
             Stop.at = None
-            raise Interruption
+            raise Stop.error
 
 
 @registry.callbacks("test_training_loop.stop.v1")
@@ -391,9 +392,13 @@ def test_dev_documents_without_gold_data_are_an_error(data: Path, tmp_path: Path
         run(config, tmp_path / "out")
 
 
-def test_an_interruption_tells_how_to_go_on(data: Path, tmp_path: Path, capsys):
+@pytest.mark.parametrize("error", [Interruption, KeyboardInterrupt])
+def test_an_interruption_tells_how_to_go_on(
+    error: type[BaseException], data: Path, tmp_path: Path, capsys, monkeypatch
+):
+    monkeypatch.setattr(Stop, "error", error)
     Stop.at = 5
-    with pytest.raises(Interruption):
+    with pytest.raises(error):
         run(make_config(data), tmp_path / "out")
     output = capsys.readouterr().out
     assert "Stopped in step 5." in output

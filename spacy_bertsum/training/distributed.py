@@ -1,6 +1,7 @@
 """Training on several processes, as torchrun starts them: what they tell each other."""
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,8 +118,9 @@ def join(use_gpu: int) -> Iterator[Processes]:
     torch.distributed.init_process_group("nccl" if use_gpu >= 0 else "gloo", timeout=TIMEOUT)
     try:
         yield Processes(torch.distributed.get_rank(), torch.distributed.get_world_size())
-        # gloo's threads may still hold the tensors of the last exchange, and abort a process that
-        # ends before they have let go of them. After an error nobody waits: torchrun ends them all.
-        torch.distributed.barrier()
     finally:
+        # A thread of gloo's drops the tensors of the last exchange, and needs Python's lock for
+        # it: if the interpreter is already closing down, that aborts the process. A barrier would
+        # be one more exchange; what helps is to leave the lock free for a moment.
+        time.sleep(0.1)
         torch.distributed.destroy_process_group()
