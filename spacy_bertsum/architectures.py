@@ -53,9 +53,12 @@ def build_bertsum_transformer(
     max_length: Word pieces in a window, special ones included; by default 512, or as many as the
         encoder has positions for. Longer documents become several windows.
     overlap: Word pieces that neighbouring windows share, at most.
-    max_batch_tokens: Word pieces, padding included, that enter the encoder at once.
-    mixed_precision: Half precision on a GPU.
-    grad_scaler_config: Settings of thinc's PyTorchGradScaler for mixed-precision training.
+    max_batch_tokens: Word pieces, padding included, that enter the encoder at once in prediction.
+        In training that is the batch that the training loop makes.
+    mixed_precision: Matrix products in float16 on a GPU, and in bfloat16 on a CPU that has
+        instructions for it (others go on in float32). Weights, gradients and vectors stay float32.
+    grad_scaler_config: Settings of thinc's PyTorchGradScaler for mixed-precision training on a
+        GPU; bfloat16 needs none.
     """
     if max_length is not None and max_length < MIN_MAX_LENGTH:
         raise ValueError(f"max_length must be at least {MIN_MAX_LENGTH}, not {max_length}")

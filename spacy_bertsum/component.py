@@ -1,10 +1,10 @@
 """The pipeline component ``bertsum``. It imports neither torch nor transformers: spaCy imports
 this module for every pipeline in an environment where the package is installed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import numpy
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
@@ -162,11 +162,16 @@ class BertSum(TrainablePipe):
         """Score the sentences of documents, leaving the documents as they are.
 
         RETURNS: For every document a probability for each sentence, shape (sentences,).
+
+        Raises ValueError if a score is not finite: training has diverged.
         """
         docs = list(docs)
         if not any(len(doc) for doc in docs):
             return [self.model.ops.alloc1f(0) for _ in docs]
-        return [self.model.ops.sigmoid(logits) for logits in self.model.predict(docs)]
+        with explain_out_of_memory(self.name):
+            logits = self.model.predict(docs)
+        self._check_finite("output", logits)
+        return [self.model.ops.sigmoid(doc_logits) for doc_logits in logits]
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Floats1d]) -> None:
         """Choose sentences by their scores and write the summary to the documents.
@@ -225,9 +230,10 @@ class BertSum(TrainablePipe):
         if not any(len(example.predicted) for example in examples):
             return losses
         set_dropout_rate(self.model, drop)
-        logits, backprop = self.model.begin_update([eg.predicted for eg in examples])
-        loss, d_logits = self.get_loss(examples, logits)
-        backprop(d_logits)
+        with explain_out_of_memory(self.name):
+            logits, backprop = self.model.begin_update([eg.predicted for eg in examples])
+            loss, d_logits = self.get_loss(examples, logits)
+            backprop(d_logits)
         if sgd is not None:
             self.finish_update(sgd)
         losses[self.name] += loss
@@ -241,8 +247,11 @@ class BertSum(TrainablePipe):
         scores: A logit for each sentence of each example.
         RETURNS: The loss, and its gradient with respect to the logits. Examples without a gold
             summary count for nothing.
+
+        Raises ValueError if a logit is not finite: training has diverged.
         """
         ops = self.model.ops
+        self._check_finite("loss", scores)
         labels = [get_labels(example, self.cfg["spans_key"]) for example in examples]
         n_labelled = max(1, sum(len(y) for y in labels if y is not None))
         loss = 0.0
@@ -256,10 +265,54 @@ class BertSum(TrainablePipe):
             losses = ops.xp.logaddexp(ops.xp.zeros_like(logits), logits) - y * logits
             loss += float(losses.sum()) / n_labelled
             d_logits.append((ops.sigmoid(logits) - y) / n_labelled)
-        if not numpy.isfinite(loss):
-            raise ValueError(
-                f"The loss of '{self.name}' is {loss}. Lower the learning rate "
-                "([training.optimizer] learn_rate), warm up for longer, or turn mixed_precision "
-                "off; the best model so far is in the output directory."
-            )
         return loss, d_logits
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Change the weights by the gradients that `update` has gathered.
+
+        Raises ValueError if a gradient is not finite: training has diverged.
+        """
+        try:
+            with explain_out_of_memory(self.name):
+                super().finish_update(sgd)
+        except FloatingPointError as error:
+            raise ValueError(self._advise("gradient")) from error
+
+    def _check_finite(self, what: str, logits: list[Floats1d]) -> None:
+        if not all(self.model.ops.xp.isfinite(doc_logits).all() for doc_logits in logits):
+            raise ValueError(self._advise(what))
+
+    def _advise(self, what: str) -> str:
+        return (
+            f"The {what} of '{self.name}' is not finite. Lower the learning rate "
+            "([training.optimizer] learn_rate), warm up for longer, or turn mixed_precision off; "
+            "the best model so far is in the output directory."
+        )
+
+
+# What torch, on GPU and CPU, and its libraries say, in lower case.
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cublas_status_alloc_failed",
+)
+
+
+@contextmanager
+def explain_out_of_memory(name: str) -> Iterator[None]:
+    """Turn whatever is raised when memory runs out into a MemoryError that says what to lower.
+
+    name: The component that was at work.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        message = str(error).lower()
+        if not isinstance(error, MemoryError) and not any(s in message for s in _OUT_OF_MEMORY):
+            raise
+        raise MemoryError(
+            f"'{name}' ran out of memory. In training, lower the size of [training.batcher], raise "
+            "[training] accumulate_gradient, or lower the encoder's max_length. In prediction, "
+            "lower the encoder's max_batch_tokens or the batch_size of nlp.pipe."
+        ) from error

@@ -14,16 +14,19 @@ from .layers.transformer import load_checkpoint
 
 MODELS = Path(__file__).parent / "models"
 
+_WITH_PRECISION = ("spacy-bertsum.BertSumTransformer.v1", "spacy-bertsum.Pretrained.v1")
 
-def build_pretrained(name: str) -> Model[list[Doc], list[Floats1d]]:
+
+def build_pretrained(name: str, mixed_precision: bool = False) -> Model[list[Doc], list[Floats1d]]:
     """A trained bertsum model, ready for use and for fine-tuning.
 
     name: A model that comes with the package ("xx_bertsum_mini"), a model directory like it, or the
         directory of a saved pipeline that has a bertsum component. A pipeline that was saved
         with this layer carries the model's weights and config itself, so the directory may be
         gone when it is loaded.
+    mixed_precision: Of the encoder, as in BertSumTransformer.
     """
-    return Pretrained(name)
+    return Pretrained(name, mixed_precision)
 
 
 class Pretrained(Model):
@@ -33,12 +36,13 @@ class Pretrained(Model):
     whatever stands at `name` by then.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, mixed_precision: bool = False):
         super().__init__("pretrained", _forward, init=_init, attrs={"name": str(name)})
         self.config: Config | None = None
+        self.mixed_precision = mixed_precision
         path = find_model(name)
         if path is not None:
-            self.config, model = load_model(path)
+            self.config, model = load_model(path, mixed_precision)
             self._layers = [model]
 
     def to_dict(self) -> dict:
@@ -48,7 +52,7 @@ class Pretrained(Model):
     def from_dict(self, msg: dict) -> "Pretrained":
         if msg.get("config") is not None:
             self.config = Config().from_str(msg["config"])
-            self._layers = [registry.resolve(self.config)["model"]]
+            self._layers = [_build(self.config, self.mixed_precision)]
         return super().from_dict(msg)
 
 
@@ -58,15 +62,16 @@ def find_model(name: str | Path) -> Path | None:
     return candidates[0] if candidates else None
 
 
-def load_model(path: Path) -> tuple[Config, Model]:
+def load_model(path: Path, mixed_precision: bool = False) -> tuple[Config, Model]:
     """Load a model directory, or the bertsum model of a saved pipeline.
 
+    mixed_precision: Of the encoder, whatever the config says.
     RETURNS: The config with a section [model], and the model made from it with its weights.
     """
     config = Config().from_disk(path / "config.cfg", interpolate=False)
     if "components" in config:
-        return _load_from_pipeline(path, config.interpolate())
-    model = registry.resolve(config)["model"]
+        return _load_from_pipeline(path, config.interpolate(), mixed_precision)
+    model = _build(config, mixed_precision)
     for layer in model.walk():
         if layer.name == "bertsum_transformer":
             load_checkpoint(layer, path / layer.attrs["name"])
@@ -76,18 +81,36 @@ def load_model(path: Path) -> tuple[Config, Model]:
     return config, model
 
 
-def _load_from_pipeline(path: Path, config: Config) -> tuple[Config, Model]:
+def _load_from_pipeline(path: Path, config: Config, mixed_precision: bool) -> tuple[Config, Model]:
     names = [name for name, c in config["components"].items() if c.get("factory") == "bertsum"]
     if not names:
         raise ValueError(f"The pipeline in {path} has no bertsum component to take a model from")
     config = Config({"model": config["components"][names[0]]["model"]})
-    model = registry.resolve(config)["model"]
+    model = _build(config, mixed_precision)
     if any("listener" in layer.name for layer in model.walk()):
         raise ValueError(
             f"The bertsum model in {path} listens to another component and can't be taken alone. "
             f"Load that pipeline, call nlp.replace_listeners for '{names[0]}', and save it again."
         )
-    return config, model.from_disk(path / names[0] / "model")
+    model.from_disk(path / names[0] / "model")
+    if isinstance(model, Pretrained):
+        # Fine-tuned from a model of its own: take what it was built from, not where that lay.
+        return model.config, model.layers[0]
+    return config, model
+
+
+def _build(config: Config, mixed_precision: bool) -> Model:
+    config = config.copy()
+    _set_mixed_precision(config, mixed_precision)
+    return registry.resolve(config)["model"]
+
+
+def _set_mixed_precision(section: dict[str, Any], value: bool) -> None:
+    if section.get("@architectures") in _WITH_PRECISION:
+        section["mixed_precision"] = value
+    for subsection in section.values():
+        if isinstance(subsection, dict):
+            _set_mixed_precision(subsection, value)
 
 
 def _init(model: Pretrained, X: Any = None, Y: Any = None) -> None:

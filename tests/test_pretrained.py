@@ -1,5 +1,6 @@
 """The embedded model, and models by path."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from numpy.testing import assert_allclose
 from spacy.language import Language
 from spacy.training import Example
 from test_component import CNN, TEXTS, load_model_config, make_examples, make_trained
+from thinc.api import Model
 
+from spacy_bertsum.layers import shim
 from spacy_bertsum.layers.transformer import pieces_of
 from spacy_bertsum.packing import deepest_placements
 from spacy_bertsum.pretrained import MODELS, build_pretrained
@@ -132,6 +135,57 @@ def test_model_of_a_saved_pipeline(tmp_path: Path):
     nlp.add_pipe("bertsum", config=config)
     for text in TEXTS:
         assert_allclose(nlp(text)._.summary_scores, trained(text)._.summary_scores, atol=1e-6)
+
+
+def precision_of(model: Model) -> bool:
+    """Whether the encoder of a model computes in bfloat16."""
+    encoder = next(layer for layer in model.walk() if layer.name == "window_encoder")
+    return encoder.shims[0]._bfloat16
+
+
+def test_mixed_precision_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shim, "has_bfloat16", lambda: True)
+    assert not precision_of(build_pretrained("xx_bertsum_mini"))
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    config = {"@architectures": "spacy-bertsum.Pretrained.v1", "name": "xx_bertsum_mini"}
+    nlp.add_pipe("bertsum", config={"model": {**config, "mixed_precision": True}})
+    assert precision_of(nlp.get_pipe("bertsum").model)
+    nlp.to_disk(tmp_path / "model")
+    loaded = spacy.load(tmp_path / "model")
+    assert precision_of(loaded.get_pipe("bertsum").model)
+    assert loaded(TEXTS[0])._.summary_scores.tolist() == nlp(TEXTS[0])._.summary_scores.tolist()
+    # The setting of whoever takes a model counts, not that of the pipeline it is taken from.
+    assert not precision_of(build_pretrained(str(tmp_path / "model")))
+
+
+def test_pipeline_saved_before_the_setting_was_there(tmp_path: Path, multilingual: Language):
+    multilingual.to_disk(tmp_path / "model")
+    path = tmp_path / "model" / "config.cfg"
+    text = path.read_text(encoding="utf8")
+    assert "mixed_precision" in text
+    path.write_text(text.replace("mixed_precision = false\n", ""), encoding="utf8")
+    loaded = spacy.load(tmp_path / "model")
+    assert loaded(TEXTS[0])._.summary == multilingual(TEXTS[0])._.summary
+
+
+def test_model_of_a_pipeline_that_was_fine_tuned_itself(tmp_path: Path):
+    """A saved pipeline does not depend on what the one before it was built from."""
+    first = make_trained(load_model_config(CNN))
+    first.to_disk(tmp_path / "first")
+    expected = [doc._.summary_scores for doc in first.pipe(TEXTS)]
+    for before, after in (("first", "second"), ("second", "third")):
+        nlp = spacy.blank("en")
+        nlp.add_pipe("sentencizer")
+        name = str(tmp_path / before)
+        config = {"@architectures": "spacy-bertsum.Pretrained.v1", "name": name}
+        nlp.add_pipe("bertsum", config={"model": config})
+        nlp.to_disk(tmp_path / after)
+    for gone in ("first", "second"):
+        shutil.rmtree(tmp_path / gone)
+    loaded = spacy.load(tmp_path / "third")
+    for doc, scores in zip(loaded.pipe(TEXTS), expected, strict=True):
+        assert_allclose(doc._.summary_scores, scores, atol=1e-6)
 
 
 def test_pipeline_without_bertsum_as_model(tmp_path: Path):

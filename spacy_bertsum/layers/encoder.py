@@ -1,6 +1,6 @@
 """Windows of word pieces → vectors, by an encoder of the transformers library."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy
 import torch
@@ -17,8 +17,8 @@ Request = tuple[PackedDocs, numpy.ndarray]
 def window_encoder(shim: EncoderShim, max_batch_tokens: int) -> Model[Request, Floats2d]:
     """Encode windows in batches of similar length.
 
-    max_batch_tokens: The most pieces, padding included, that enter the encoder at once. It bounds
-        the memory of prediction, whatever the number and length of the documents.
+    max_batch_tokens: In prediction the most pieces, padding included, that enter the encoder at
+        once. It bounds the memory, whatever the number and length of the documents.
     """
     return Model(
         "window_encoder",
@@ -34,7 +34,12 @@ def _forward(model: Model, request: Request, is_train: bool) -> tuple[Floats2d, 
     shim: EncoderShim = model.shims[0]
     if not len(rows):
         return model.ops.alloc2f(0, model.get_dim("nO")), lambda d_vectors: request
-    batches, order = _make_batches(shim, packed, rows, model.attrs["max_batch_tokens"])
+    lengths = [len(ids) for ids in packed.input_ids]
+    if is_train:
+        groups = _group_by_length(lengths)
+    else:
+        groups = batch_by_padded_size(lengths, model.attrs["max_batch_tokens"])
+    batches, order = _make_batches(shim, packed, rows, groups)
     output, backprop_torch = shim(ArgsKwargs(args=(batches, order), kwargs={}), is_train)
 
     def backprop(d_vectors: Floats2d) -> Request:
@@ -46,10 +51,25 @@ def _forward(model: Model, request: Request, is_train: bool) -> tuple[Floats2d, 
     return torch2xp(output), backprop
 
 
+def _group_by_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Group windows for training, so that less than half of each row is padding.
+
+    Backprop needs the whole batch in memory, however it is divided, and every group of it costs
+    another gradient of the size of the embedding table: so there are as few as can be.
+    """
+    groups: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if groups and 2 * lengths[i] > lengths[groups[-1][0]]:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    return groups
+
+
 def _make_batches(
-    shim: EncoderShim, packed: PackedDocs, rows: numpy.ndarray, max_batch_tokens: int
+    shim: EncoderShim, packed: PackedDocs, rows: numpy.ndarray, groups: list[list[int]]
 ) -> tuple[list, torch.Tensor]:
-    """Pad windows of similar length into batches, and find the wanted rows in them."""
+    """Pad each group of windows into a batch, and find the wanted rows in it."""
     lengths = [len(ids) for ids in packed.input_ids]
     pad = shim.special_ids().pad
     use_segments = shim.n_segments() > 1
@@ -57,7 +77,7 @@ def _make_batches(
     for i, window in enumerate(rows[:, 0].tolist()):
         rows_of_window[window].append(i)
     batches, taken = [], []
-    for group in batch_by_padded_size(lengths, max_batch_tokens):
+    for group in groups:
         width = lengths[group[0]]
         ids = numpy.full((len(group), width), pad, dtype="i8")
         mask = numpy.zeros((len(group), width), dtype="i8")

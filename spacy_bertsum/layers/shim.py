@@ -5,6 +5,7 @@ once its input width, or the checkpoint it comes from, is known. So the shim is 
 and its module comes later: from ``initialize`` or from the bytes of a trained pipeline.
 """
 
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,12 +16,20 @@ from typing import Any
 import safetensors.torch
 import srsly
 import torch
-from thinc.api import get_torch_default_device
+from thinc.api import (
+    Optimizer,
+    PyTorchGradScaler,
+    get_torch_default_device,
+    torch2xp,
+    xp2torch,
+)
 from thinc.shims import PyTorchShim
+from thinc.types import ArgsKwargs
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from ..packing import SpecialIds
+from . import adam
 
 # msgpack holds at most 2 GiB in one value.
 _MAX_SHARD_SIZE = "1GB"
@@ -32,15 +41,88 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
-class LateShim(PyTorchShim):
-    """A shim that has no module yet when it is made."""
+# As torch.cpu.get_capabilities names them on x86 and on ARM.
+_BFLOAT16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 
-    def __init__(self, **kwargs: Any):
-        super().__init__(None, **kwargs)
+
+def has_bfloat16() -> bool:
+    """Whether this processor multiplies matrices in bfloat16, and this torch can tell."""
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name) for name in _BFLOAT16_CAPABILITIES)
+
+
+class LateShim(PyTorchShim):
+    """A shim that has no module yet when it is made.
+
+    mixed_precision: On a GPU float16 with thinc's gradient scaler; on a CPU that has instructions
+        for it bfloat16, which needs no scaler; elsewhere nothing. Weights, gradients and what the
+        optimizer sees are float32 in any case.
+    grad_scaler: The scaler for the GPU; by default thinc's with its own settings.
+    """
+
+    def __init__(
+        self, *, mixed_precision: bool = False, grad_scaler: PyTorchGradScaler | None = None
+    ):
+        on_gpu = get_torch_default_device().type == "cuda"
+        super().__init__(
+            None,
+            mixed_precision=mixed_precision and on_gpu,
+            grad_scaler=grad_scaler if on_gpu else None,
+        )
+        self._bfloat16 = mixed_precision and not on_gpu and has_bfloat16()
 
     @property
     def is_built(self) -> bool:
         return self._model is not None
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            return super().predict(inputs)
+
+    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
+        # It covers the forward pass alone: backprop runs when the caller calls it.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            output, backprop = super().begin_update(inputs)
+
+        def backprop_batch(gradients: ArgsKwargs) -> ArgsKwargs:
+            # thinc unscales whatever gradient a weight has: those of earlier batches, which
+            # accumulate_gradient adds up, would be divided by the scale once more.
+            earlier = {p: p.grad for p in self._model.parameters() if p.grad is not None}
+            self._model.zero_grad(set_to_none=True)
+            result = backprop(gradients)
+            for parameter, gradient in earlier.items():
+                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+            return result
+
+        return output, backprop_batch if self._mixed_precision else backprop
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Let the optimizer change the weights by their gradients, and drop these.
+
+        thinc's own zeroes gradients instead, to which the next backward pass must then add.
+        Raises FloatingPointError, before any weight is changed, if a gradient is not finite.
+        """
+        parameters = {
+            (self.id, name): parameter
+            for name, parameter in self._model.named_parameters()
+            if parameter.grad is not None
+        }
+        # On a GPU the scaler looks for such gradients itself, and has the step left out.
+        if parameters and not self._grad_scaler.found_inf:
+            norms = torch.stack([p.grad.norm() for p in parameters.values()]).tolist()
+            if not all(map(math.isfinite, norms)):
+                raise FloatingPointError("a gradient is not finite")
+            if adam.can_step(optimizer):
+                adam.step(optimizer, parameters, norms)
+            else:
+                for key, parameter in parameters.items():
+                    weights, gradient = torch2xp(parameter.data), torch2xp(parameter.grad)
+                    weights, _ = optimizer(key, weights, gradient)
+                    parameter.data = xp2torch(weights, device=parameter.device)
+        self._model.zero_grad(set_to_none=True)
+        self._grad_scaler.update()
 
     def to_device(self, device_type: str, device_id: int) -> None:
         if self.is_built:
@@ -53,8 +135,8 @@ class ModuleShim(LateShim):
     build: Called with the settings to make the module.
     """
 
-    def __init__(self, build: Callable[..., torch.nn.Module], **kwargs: Any):
-        super().__init__(**kwargs)
+    def __init__(self, build: Callable[..., torch.nn.Module]):
+        super().__init__()
         self._build = build
 
     def build(self, **settings: Any) -> None:

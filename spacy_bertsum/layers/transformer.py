@@ -117,10 +117,10 @@ def _forward(
     encoder = model.layers[0]
     pieces = pieces_of(model, docs)
     lengths = [len(ids) for ids in pieces.packed.input_ids]
-    positions = [(w, p) for w, length in enumerate(lengths) for p in range(length)]
-    rows = numpy.array(positions, dtype="i8").reshape(-1, 2)
+    width = max(lengths, default=0)
+    rows = numpy.argwhere(numpy.arange(width) < numpy.array(lengths, dtype="i8")[:, None])
     vectors, backprop_encoder = encoder((pieces.packed, rows), is_train)
-    padded = model.ops.alloc3f(len(lengths), max(lengths, default=0), model.get_dim("nO"))
+    padded = model.ops.alloc3f(len(lengths), width, model.get_dim("nO"))
     padded[rows[:, 0], rows[:, 1]] = vectors
     spans = window_spans(pieces)
     batch = SentenceTransformerBatch(
@@ -130,7 +130,7 @@ def _forward(
         align=get_alignment_via_offset_mapping(
             [span for doc_spans in spans for span in doc_spans], window_offsets(pieces)
         ),
-        cls=_cls_by_doc(pieces, max(lengths, default=0)),
+        cls=_cls_by_doc(pieces, width),
     )
 
     def backprop(d_batch: FullTransformerBatch) -> list[Doc]:
