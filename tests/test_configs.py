@@ -12,6 +12,9 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.util import load_config, load_model_from_config
 from test_component import TEXTS, make_examples
 
+from spacy_bertsum.extensions import install
+
+install()
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
 SPLITTER = "multilingual_sentencizer"
@@ -87,10 +90,9 @@ def test_spacy_train_and_evaluate_shared_transformer(checkpoints: dict[str, Path
     settings = {
         "components.transformer.model.name": checkpoints["bert"],
         "components.transformer.model.overlap": 16,
-        "training.optimizer.learn_rate.rate": 0.1,
+        "training.optimizer.learn_rate.rate": 0.01,
         "training.optimizer.learn_rate.warmup_steps": 10,
         "training.accumulate_gradient": 1,
-        "training.max_steps": 100,
     }
     nlp = train("shared_transformer", tmp_path / "docs.spacy", tmp_path / "out", **settings)
     assert count_right(nlp) >= 3
