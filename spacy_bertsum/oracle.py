@@ -33,7 +33,7 @@ def greedy_oracle(
     RETURNS: The indices of the chosen sentences in document order; empty if no sentence shares
         a token with a reference.
     """
-    table = _NgramTable(sentences, references)
+    table = NgramTable(sentences, references)
     limit = len(sentences) if max_sents is None else min(max_sents, len(sentences))
     found = [table.search(*reference, limit) for reference in table.references]
     _, chosen = max(found, key=lambda pair: pair[0], default=(0, []))
@@ -46,14 +46,14 @@ def sentence_gains(sentences: Sequence[str], references: str | Sequence[str]) ->
     RETURNS: The mean of ROUGE-1 F and ROUGE-2 F, 0 to 1, the best over the references, shape
         (sentences,).
     """
-    table = _NgramTable(sentences, references)
+    table = NgramTable(sentences, references)
     gains = [numpy.zeros(len(sentences))]
     for wanted, size in table.references:
         gains.append(_add_f(table.count_hits(wanted), table.sizes + size) / 2)
     return numpy.max(gains, axis=0)
 
 
-class _NgramTable:
+class NgramTable:
     """How often the n-grams of the references, 1 and 2 tokens long, occur in each sentence.
 
     There is an entry for each sentence and n-gram that meet, and those of sentence i are

@@ -58,6 +58,7 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     run("scripts.mini.pretrain_encoder", data, work, "--n-pairs", 16, "--steps", 3)
     run("scripts.mini.prepare", data, work)
     train = ("scripts.mini.train", work, "--evaluate-every", 3, "--phase")
+    assert "step 3 loss" in run(*train, "salience", "--steps", 3)
     assert "step 3 loss" in run(*train, "joint", "--steps", 3)
     assert "step 3 loss" in run(*train, "head", "--steps", 3)
     resumed = run(*train, "head", "--steps", 6)

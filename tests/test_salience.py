@@ -5,6 +5,8 @@ import pytest
 import spacy
 from spacy.language import Language
 
+from spacy_bertsum import layout
+from spacy_bertsum.layers.salience import FEATURES as LAYER_FEATURES
 from spacy_bertsum.layers.salience import doc_salience, salience_layer
 from spacy_bertsum.salience import FEATURES, salience
 
@@ -158,7 +160,7 @@ def test_time_grows_linearly():
 def test_layer_compares_words_without_case_and_punctuation(nlp: Language):
     doc = nlp("The new LIBRARY opens. It rains: a lot. \n \n The new library opens!")
     features = doc_salience(doc)
-    assert features.shape == (3, len(FEATURES))
+    assert features.shape == (3, len(LAYER_FEATURES))
     assert column(features, "first_similarity") == pytest.approx([1, 0, 1], abs=1e-6)
     assert column(features, "log_length") == pytest.approx(numpy.log([5, 5, 5]) / 3)
 
@@ -186,8 +188,8 @@ def test_layer_over_a_batch(nlp: Language):
     docs = [nlp.make_doc(""), nlp("One sentence."), nlp("Two sentences. Here they are.")]
     layer = salience_layer()
     features, backprop = layer(docs, is_train=True)
-    assert layer.get_dim("nO") == len(FEATURES)
-    assert [f.shape for f in features] == [(n, len(FEATURES)) for n in (0, 1, 2)]
+    assert layer.get_dim("nO") == len(LAYER_FEATURES) == len(FEATURES) + len(layout.FEATURES)
+    assert [f.shape for f in features] == [(n, len(LAYER_FEATURES)) for n in (0, 1, 2)]
     for doc, f in zip(docs, features, strict=True):
         numpy.testing.assert_array_equal(f, doc_salience(doc))
     assert backprop(features) == docs

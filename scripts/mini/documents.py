@@ -1,7 +1,9 @@
 """Prepared documents: reading, sampling and cutting them for training."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,20 @@ from spacy_bertsum.rouge import score_rouge
 class Document:
     """A document as `prepare.py` leaves it.
 
+    set: The name of its set.
     pieces: The piece ids of each sentence.
     features: Salience features, (sentences, features).
     labels: The oracle's choice, (sentences,).
     gains: Soft labels, the ROUGE of each sentence by itself, (sentences,).
+    ngrams: Where sentences have n-grams of the first reference: slots, columns and counts of
+        `spacy_bertsum.oracle.NgramTable`, (3, entries).
+    sizes: Uni- and bigrams of each sentence, (2, sentences).
+    wanted: How often the reference has each n-gram, (n-grams,).
+    wanted_sizes: Uni- and bigrams of the reference, (2,).
+    is_whole: False if this is a stretch of a document.
     """
 
+    set: str
     sents: list[str]
     references: list[str]
     reference_sents: float
@@ -28,6 +38,21 @@ class Document:
     features: numpy.ndarray
     labels: numpy.ndarray
     gains: numpy.ndarray
+    ngrams: numpy.ndarray
+    sizes: numpy.ndarray
+    wanted: numpy.ndarray
+    wanted_sizes: numpy.ndarray
+    is_whole: bool = True
+
+    @property
+    def budget(self) -> int:
+        """Characters of the references, on average."""
+        return round(float(numpy.mean([len(reference) for reference in self.references])))
+
+    @cached_property
+    def chars(self) -> numpy.ndarray:
+        """Characters of each sentence and the space after it, (sentences,)."""
+        return numpy.array([len(sent) + 1 for sent in self.sents], dtype="f4")
 
     def cut(self, max_pieces: int, rng: random.Random) -> "Document":
         """A random stretch of whole sentences that fits into a number of pieces."""
@@ -45,24 +70,26 @@ class Document:
         # A sentence that is longer than the limit stays alone.
         stop = max(stop, start + 1)
         part = slice(start, stop)
-        return Document(
-            self.sents[part],
-            self.references,
-            self.reference_sents,
-            self.pieces[part],
-            self.features[part],
-            self.labels[part],
-            self.gains[part],
+        return replace(
+            self,
+            sents=self.sents[part],
+            pieces=self.pieces[part],
+            features=self.features[part],
+            labels=self.labels[part],
+            gains=self.gains[part],
+            is_whole=False,
         )
 
 
 def load_documents(path: Path, limit: int | None = None) -> list[Document]:
-    return [_from_record(record) for record in torch.load(path, weights_only=False)[:limit]]
+    name = path.name.rsplit(".", 2)[0]
+    return [_from_record(name, record) for record in torch.load(path, weights_only=False)[:limit]]
 
 
-def _from_record(record: dict[str, Any]) -> Document:
+def _from_record(name: str, record: dict[str, Any]) -> Document:
     bounds = numpy.cumsum(record["lengths"])[:-1]
     return Document(
+        name,
         record["sents"],
         record["references"],
         record["reference_sents"],
@@ -70,6 +97,10 @@ def _from_record(record: dict[str, Any]) -> Document:
         record["features"].astype("f4"),
         record["labels"].astype("f4"),
         record["gains"],
+        record["ngrams"].astype("i8"),
+        record["sizes"],
+        record["wanted"][0].astype("i8"),
+        record["wanted_sizes"][0],
     )
 
 
@@ -86,6 +117,22 @@ def choose_n_sents(documents: list[Document]) -> int:
 
 def score_choice(document: Document, chosen: list[int]) -> float:
     """The mean of ROUGE-1, ROUGE-2 and ROUGE-L of an extract."""
-    text = " ".join(document.sents[i] for i in sorted(chosen))
+    return score_text(document, " ".join(document.sents[i] for i in sorted(chosen)))
+
+
+def score_ranking(document: Document, ranking: Sequence[int]) -> float:
+    """The same of the best-ranked sentences that the reference's characters leave room for, the
+    last of them cut."""
+    parts: dict[int, str] = {}
+    budget = document.budget
+    for i in ranking:
+        if budget <= 0:
+            break
+        parts[i] = document.sents[i][:budget]
+        budget -= len(parts[i]) + 1
+    return score_text(document, " ".join(parts[i] for i in sorted(parts)))
+
+
+def score_text(document: Document, text: str) -> float:
     scores = score_rouge(document.references, text)
     return sum(scores.values()) / len(scores)

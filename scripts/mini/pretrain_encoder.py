@@ -96,7 +96,7 @@ def main(
     n_heads: int = 4,
     n_pairs: int = typer.Option(128, help="Sentence pairs in a batch"),
     steps: int = 2_000,
-    max_minutes: float = typer.Option(math.inf, help="Stop after this time, saving the encoder"),
+    max_minutes: float = typer.Option(math.inf, help="Finish within this time"),
     learning_rate: float = 5e-4,
     warmup: int = 100,
     temperature: float = 0.05,
@@ -112,17 +112,13 @@ def main(
     vectors = numpy.load(work / "vectors.npy")
     encoder = build_encoder(vectors, depth, n_heads, 0.0, tokenizer.pad_token_id).to(device)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda i: min(1.0, (i + 1) / warmup) * max(0.02, 1 - i / steps)
-    )
     checkpoint = work / "pretrain.pt"
-    step = 0
+    step, elapsed = 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=False)
         encoder.load_state_dict(state["encoder"])
         optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        step = state["step"]
+        step, elapsed = state["step"], state["elapsed"]
         rng.setstate(state["rng"])
 
     def vectors_of(sentences: list[numpy.ndarray]) -> torch.Tensor:
@@ -143,16 +139,20 @@ def main(
             checkpoint,
             encoder=encoder.state_dict(),
             optimizer=optimizer.state_dict(),
-            schedule=schedule.state_dict(),
             step=step,
+            elapsed=time.time() - start,
             rng=rng.getstate(),
         )
         encoder.save_pretrained(work / "encoder")
         tokenizer.save_pretrained(work / "encoder")
 
-    start, losses, hits = time.time(), [], []
+    start, losses, hits = time.time() - elapsed, [], []
     progress = tqdm(total=steps, initial=step, mininterval=10)
-    while step < steps and time.time() - start < max_minutes * 60:
+    done = step / steps
+    while done < 1:
+        optimizer.param_groups[0]["lr"] = (
+            learning_rate * min(1.0, (step + 1) / warmup) * max(0.02, 1 - done)
+        )
         # Two languages to a batch: negatives in the same language are the hard ones.
         batch = [
             pair for lang in rng.sample(langs, 2) for pair in rng.sample(pairs[lang], n_pairs // 2)
@@ -164,8 +164,8 @@ def main(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
-        schedule.step()
         step += 1
+        done = max(step / steps, (time.time() - start) / (60 * max_minutes))
         losses.append(loss.item())
         nearest = (left @ (right / right.norm(dim=-1, keepdim=True)).T).argmax(1).cpu()
         hits.append((nearest == torch.arange(len(batch))).float().mean().item())

@@ -1,16 +1,20 @@
-"""Steps 5 and 6 of the embedded model: learn to summarize.
+"""Steps 5 to 7 of the embedded model: learn to summarize.
 
-``--phase joint`` trains encoder and head together; of a long document it sees a stretch at a time,
-with features that were counted on the whole. ``--phase head`` then freezes the encoder and trains
-the head on whole documents, whose sentence vectors are computed once.
+``--phase salience`` trains the head on salience features alone, in minutes, on more documents than
+an encoder could read in that time. ``--phase joint`` goes on with encoder and head together; of a
+long document it sees a stretch at a time, with features that were counted on the whole. ``--phase
+head`` then freezes the encoder and trains the head on whole documents, whose sentence vectors are
+computed once.
 
-The loss has two parts: binary cross-entropy with the oracle's choice, as BERTSUM, and listwise
-cross-entropy with each sentence's own ROUGE, which also tells the second best from the worst.
+With ``torchrun --nproc-per-node N`` N processes share the work of the joint phase, each with
+documents of its own.
 """
 
 import math
+import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,6 @@ from typing import Any
 import numpy
 import torch
 import typer
-from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
 from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer
 
@@ -28,29 +31,24 @@ from scripts.mini.common import (
     save_checkpoint,
     seed_everything,
 )
-from scripts.mini.documents import (
-    Document,
-    choose_n_sents,
-    find_prepared,
-    load_documents,
-    score_choice,
-)
+from scripts.mini.documents import Document, find_prepared, load_documents
+from scripts.mini.losses import SummaryLoss
+from scripts.mini.validation import Validation
 from spacy_bertsum.layers import heads
-from spacy_bertsum.oracle import greedy_oracle
+from spacy_bertsum.layers.salience import FEATURES
 from spacy_bertsum.packing import SpecialIds, batch_by_padded_size, pack
-from spacy_bertsum.salience import FEATURES
 
 HEAD = {"width": 256, "depth": 2, "n_heads": 4, "n_hidden": 512}
 DROPOUT = 0.1
 MAX_LENGTH = 512
 OVERLAP = 128
-# Documents of a set are drawn in proportion to their number to this power.
+# Documents of a set, in all its languages, are drawn in proportion to their number to this power.
 TEMPERATURE = 0.5
 # What a sentence counts in a batch of the head phase, and padded sentences that go in at once.
 PIECES_PER_SENTENCE = 5
 MAX_PADDED_SENTS = 1_500
-# The share of a sentence in the soft labels falls by e with this much ROUGE.
-GAIN_SCALE = 0.05
+# The phase whose weights a phase starts from.
+START_FROM = {"joint": "salience", "head": "joint"}
 
 
 class Summarizer(torch.nn.Module):
@@ -63,6 +61,16 @@ class Summarizer(torch.nn.Module):
             encoder.config.hidden_size + len(FEATURES), **HEAD, dropout=DROPOUT
         )
         self.special = special
+
+    def encode_salience(self, document: Document) -> torch.Tensor:
+        """Salience features beside vectors of zeros."""
+        features = torch.from_numpy(document.features)
+        return torch.nn.functional.pad(features, (self.encoder.config.hidden_size, 0))
+
+    @torch.no_grad()
+    def ignore_vectors(self) -> None:
+        """Let the head begin with what it knows from salience, undisturbed by the vectors."""
+        self.head.input.project.weight[:, : self.encoder.config.hidden_size].zero_()
 
     def encode(self, documents: list[Document]) -> list[torch.Tensor]:
         """Sentence vectors of documents, with their salience features."""
@@ -89,61 +97,18 @@ class Summarizer(torch.nn.Module):
         return self.head(padded, mask), mask
 
 
-def get_loss(logits: torch.Tensor, mask: torch.Tensor, documents: list[Document]) -> torch.Tensor:
-    def pad(arrays: list[numpy.ndarray]) -> torch.Tensor:
-        tensors = [torch.from_numpy(array).to(logits.device) for array in arrays]
-        return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)
-
-    labels, gains = pad([d.labels for d in documents]), pad([d.gains for d in documents])
-    sizes = mask.sum(1)
-    binary = binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    binary = ((binary * mask).sum(1) / sizes).mean()
-    lowest = torch.finfo(logits.dtype).min
-    targets = torch.softmax((gains / GAIN_SCALE).masked_fill(~mask, lowest), dim=1)
-    logs = log_softmax(logits.masked_fill(~mask, lowest), dim=1).masked_fill(~mask, 0.0)
-    listwise = -((targets * logs).sum(1) / sizes.clamp(min=2).log()).mean()
-    return binary + 0.5 * listwise
-
-
-class Validation:
-    """The share of the way from LEAD to the oracle that a model goes, on documents held out."""
-
-    def __init__(self, work: Path, per_set: int):
-        self.sets: dict[str, tuple[list[Document], int, float, float]] = {}
-        for name, path in find_prepared(work, "val").items():
-            documents = load_documents(path, per_set)
-            n = choose_n_sents(documents)
-            lead = numpy.mean([score_choice(d, list(range(n))[: len(d.sents)]) for d in documents])
-            oracle = numpy.mean(
-                [score_choice(d, greedy_oracle(d.sents, d.references, n)) for d in documents]
-            )
-            self.sets[name] = (documents, n, float(lead), float(oracle))
-
-    def run(self, score: Any) -> tuple[float, dict[str, float]]:
-        """score: Documents → a list of logits for each.
-
-        RETURNS: The mean over sets, those of one name in many languages counting as one set, and
-            the share of each of these.
-        """
-        shares: dict[str, list[float]] = {}
-        for name, (documents, n, lead, oracle) in self.sets.items():
-            scores = []
-            for document, logits in zip(documents, score(documents), strict=True):
-                chosen = numpy.argsort(-logits, kind="stable")[:n].tolist()
-                scores.append(score_choice(document, chosen))
-            share = (float(numpy.mean(scores)) - lead) / max(oracle - lead, 1e-6)
-            shares.setdefault(name.split(".")[0], []).append(share)
-        means = {name: float(numpy.mean(values)) for name, values in shares.items()}
-        return float(numpy.mean(list(means.values()))), means
-
-
 class Sampler:
     """Batches of training documents, mixed over sets."""
 
     def __init__(self, sets: dict[str, list[Any]], rng: random.Random):
         self.sets = sets
         self.names = sorted(sets)
-        self.weights = [len(sets[name]) ** TEMPERATURE for name in self.names]
+        totals = Counter()
+        for name, documents in sets.items():
+            totals[name.split(".")[0]] += len(documents)
+        self.weights = [
+            len(sets[name]) * totals[name.split(".")[0]] ** (TEMPERATURE - 1) for name in self.names
+        ]
         self.rng = rng
 
     def draw(self) -> Any:
@@ -152,7 +117,10 @@ class Sampler:
 
 
 def accumulate_head_gradients(
-    model: Summarizer, batch: list[Document], encode_once: Callable[[Document], torch.Tensor]
+    model: Summarizer,
+    get_loss: SummaryLoss,
+    batch: list[Document],
+    encode_once: Callable[[Document], torch.Tensor],
 ) -> float:
     """The gradient of the mean loss over a batch, documents of similar length at a time."""
     vectors = [encode_once(document) for document in batch]
@@ -166,44 +134,70 @@ def accumulate_head_gradients(
     return total
 
 
-def report(step: int, loss: float, mean: float, shares: dict[str, float]) -> str:
-    details = " ".join(f"{name} {share:.2f}" for name, share in sorted(shares.items()))
+def average_gradients(model: torch.nn.Module) -> None:
+    """Make the gradients of all processes their mean."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    torch.distributed.all_reduce(flat)
+    flat /= torch.distributed.get_world_size()
+    parts = flat.split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def report(step: int, loss: float, mean: float, shares: dict[str, numpy.ndarray]) -> str:
+    details = " ".join(f"{name} {a:.2f}/{b:.2f}" for name, (a, b) in sorted(shares.items()))
     return f"step {step} loss {loss:.4f} closed {mean:.3f} | {details}"
 
 
 def main(
-    work: Path = typer.Argument(..., help="Holds encoder/ and prepared/, gets joint.pt, head.pt"),
-    phase: str = typer.Option("joint", help="joint or head"),
+    work: Path = typer.Argument(..., help="Holds encoder/ and prepared/, gets PHASE.pt"),
+    phase: str = typer.Option("joint", help="salience, joint or head"),
     steps: int = 1_500,
     max_minutes: float = typer.Option(math.inf, help="Finish within this time"),
     batch_pieces: int = 6_000,
-    max_pieces: int = typer.Option(1_500, help="Of one document in the joint phase"),
-    per_set: int = typer.Option(150, help="Documents of each set in the head phase"),
+    max_pieces: int = typer.Option(2_000, help="Of one document in the joint phase"),
+    per_set: int = typer.Option(0, help="Documents of each set, at most; 0 for all"),
     encoder_rate: float = 2e-4,
     head_rate: float = 5e-4,
+    rouge_weight: float = typer.Option(1.0, help="Of relaxed ROUGE in the loss"),
     warmup: int = 80,
     evaluate_every: int = 300,
+    save_every: int = 100,
     val_documents: int = 40,
     seed: int = 0,
 ) -> None:
-    rng = seed_everything(seed)
+    rank, n_processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    if n_processes > 1:
+        torch.distributed.init_process_group("gloo")
+    seed_everything(seed)
+    # Every process has the same weights and its own documents.
+    rng = random.Random(seed + rank)
     device = get_device()
     tokenizer = AutoTokenizer.from_pretrained(work / "encoder")
     encoder = AutoModel.from_pretrained(work / "encoder", add_pooling_layer=False)
     model = Summarizer(encoder, SpecialIds.of(tokenizer)).to(device)
-    if phase == "head":
-        state = torch.load(work / "joint.pt", map_location=device, weights_only=False)
-        model.load_state_dict(state["model"])
-    limit = None if phase == "joint" else per_set
-    sets: dict[str, list[Any]] = {
-        name: load_documents(path, limit) for name, path in find_prepared(work, "train").items()
+    if phase in START_FROM:
+        path = work / f"{START_FROM[phase]}.pt"
+        state = torch.load(path, map_location=device, weights_only=False)
+        # What trained the head alone left the encoder as it was before it.
+        part = model.head if phase == "joint" else model
+        part.load_state_dict(state["head" if phase == "joint" else "model"])
+        if phase == "joint":
+            model.ignore_vectors()
+    sets = {
+        name: load_documents(path, per_set or None)
+        for name, path in find_prepared(work, "train").items()
     }
+    get_loss = SummaryLoss(sets, rouge_weight, rng)
     print(", ".join(f"{name} {len(documents)}" for name, documents in sets.items()))
     validation = Validation(work, val_documents)
     cache: dict[int, torch.Tensor] = {}
 
     @torch.no_grad()
     def encode_once(document: Document) -> torch.Tensor:
+        if phase == "salience":
+            return model.encode_salience(document).to(device)
         if id(document) not in cache:
             model.eval()
             (cache[id(document)],) = model.encode([document])
@@ -213,9 +207,9 @@ def main(
     def score_documents(documents: list[Document]) -> list[numpy.ndarray]:
         result = []
         for document in documents:
-            vectors = encode_once(document) if phase == "head" else None
+            vectors = model.encode([document])[0] if phase == "joint" else encode_once(document)
             model.eval()
-            logits, _ = model.score(model.encode([document]) if vectors is None else [vectors])
+            logits, _ = model.score([vectors])
             result.append(logits[0].cpu().numpy())
         return result
 
@@ -235,6 +229,8 @@ def main(
         optimizer.load_state_dict(state["optimizer"])
         best, step, elapsed = state["best"], state["step"], state["elapsed"]
         rng.setstate(state["rng"])
+        if rank > 0:
+            rng.seed(f"{seed} {rank} {step}")
     rates = [group["lr"] for group in optimizer.param_groups]
     if checkpoint.exists():
         rates = state["rates"]
@@ -262,19 +258,33 @@ def main(
             loss.backward()
             losses.append(loss.item())
         else:
-            losses.append(accumulate_head_gradients(model, batch, encode_once))
+            losses.append(accumulate_head_gradients(model, get_loss, batch, encode_once))
+        if n_processes > 1:
+            average_gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         step += 1
         done = max(step / steps, (time.time() - start) / (60 * max_minutes))
+        if n_processes > 1:
+            shared = torch.tensor(done)
+            torch.distributed.broadcast(shared, src=0)
+            done = shared.item()
         progress.update()
+        if rank > 0:
+            continue
         if step % evaluate_every == 0 or done >= 1:
             mean, shares = validation.run(score_documents)
             progress.write(report(step, float(numpy.mean(losses[-evaluate_every:])), mean, shares))
             # The joint phase ends with what it has learnt last; the head is chosen on val.
             if phase == "joint" or mean > best:
                 best = mean
-                save_checkpoint(work / f"{phase}.pt", model=model.state_dict(), closed=mean)
+                save_checkpoint(
+                    work / f"{phase}.pt",
+                    model=model.state_dict(),
+                    head=model.head.state_dict(),
+                    closed=mean,
+                )
+        if step % save_every == 0 or done >= 1:
             save_checkpoint(
                 checkpoint,
                 model=model.state_dict(),

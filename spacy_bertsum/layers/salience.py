@@ -8,16 +8,20 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..salience import FEATURES, salience
+from .. import layout, salience
 from ..words import get_words
 from .pieces import get_sents
 
+FEATURES = salience.FEATURES + layout.FEATURES
 # An odd multiplier mixes two word ids into one; overflow of the 64 bits is wanted.
 _MIX = numpy.uint64(0x9E3779B97F4A7C15)
 
 
 def salience_layer() -> Model[list[Doc], list[Floats2d]]:
-    """Compute `spacy_bertsum.salience` for documents; it has no weights and no gradient."""
+    """Compute `spacy_bertsum.salience` and `spacy_bertsum.layout` for documents.
+
+    The layer has no weights and no gradient.
+    """
     return Model("salience", _forward, dims={"nO": len(FEATURES)})
 
 
@@ -27,7 +31,7 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats
 
 
 def doc_salience(doc: Doc) -> numpy.ndarray:
-    """The salience features of a document's sentences, shape (sentences, len(FEATURES)).
+    """The features of a document's sentences, shape (sentences, len(FEATURES)).
 
     Where tokens are single characters, as in Chinese, pairs of neighbours stand for words.
     """
@@ -41,4 +45,5 @@ def doc_salience(doc: Doc) -> numpy.ndarray:
     has_pair = (chars == 1) & (numpy.append(sent_of_word[1:], -1) == sent_of_word)
     words = numpy.where(has_pair, words * _MIX + following, words)
     lengths = numpy.bincount(sent_of_word, minlength=len(sents))
-    return salience(words, lengths, chars.astype("f8"))
+    of_words = salience.salience(words, lengths, chars.astype("f8"))
+    return numpy.hstack([of_words, layout.layout([sent.text for sent in sents])])

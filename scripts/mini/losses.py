@@ -1,0 +1,85 @@
+"""What the summarizer of the embedded model is trained for.
+
+Two parts: the relaxed ROUGE of the summaries that the scores would give, with a number of sentences
+and with one of characters; and binary cross-entropy with the oracle's choice, as BERTSUM, which
+makes the scores probabilities.
+"""
+
+import random
+from collections.abc import Sequence
+
+import numpy
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.utils.rnn import pad_sequence
+
+from scripts.mini.documents import Document, choose_n_sents
+from scripts.mini.soft_rouge import relaxed_choice, soft_rouge
+
+# Some summaries shorter or longer than those of the set: users ask for what they like.
+OTHER_LENGTHS = 0.3
+MAX_OTHER_LENGTH = 6
+# Sets differ in how much there is to win over LEAD: all count the same, within bounds.
+LEAST_ROOM = 0.05
+
+
+class SummaryLoss:
+    """n_sents: Sentences in a summary, by set; room: from LEAD to the oracle, in ROUGE."""
+
+    def __init__(self, sets: dict[str, list[Document]], rouge_weight: float, rng: random.Random):
+        self.rouge_weight = rouge_weight
+        self.rng = rng
+        self.n_sents = {name: choose_n_sents(documents) for name, documents in sets.items()}
+        self.room = {name: self._measure_room(name, sets[name][:200]) for name in sets}
+
+    def _measure_room(self, name: str, documents: Sequence[Document]) -> float:
+        labels = _pad([document.labels for document in documents], torch.device("cpu"))
+        lead = torch.zeros_like(labels)
+        lead[:, : self.n_sents[name]] = 1.0
+        lead *= _get_mask(documents, torch.device("cpu"))
+        room = soft_rouge(labels, documents) - soft_rouge(lead, documents)
+        return max(float(room.mean()), LEAST_ROOM)
+
+    def __call__(
+        self, logits: torch.Tensor, mask: torch.Tensor, documents: list[Document]
+    ) -> torch.Tensor:
+        """The mean loss of documents; logits and mask have shape (documents, sentences)."""
+        labels = _pad([document.labels for document in documents], logits.device)
+        sizes = mask.sum(1)
+        binary = binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        loss = ((binary * mask).sum(1) / sizes).mean()
+        whole = [i for i, document in enumerate(documents) if document.is_whole]
+        if self.rouge_weight and whole:
+            rows = torch.tensor(whole, device=logits.device)
+            chosen = [documents[i] for i in whole]
+            missing = self._rouge_loss(logits[rows], mask[rows], chosen)
+            loss = loss + self.rouge_weight * missing.sum() / len(documents)
+        return loss
+
+    def _rouge_loss(
+        self, logits: torch.Tensor, mask: torch.Tensor, documents: list[Document]
+    ) -> torch.Tensor:
+        lengths = [self._draw_length(document.set) for document in documents]
+        chars = pad_sequence([torch.from_numpy(d.chars) for d in documents], batch_first=True)
+        chars = torch.nn.functional.pad(chars, (0, mask.shape[1] - chars.shape[1]))
+        budgets = [document.budget for document in documents]
+        room = torch.tensor([self.room[d.set] for d in documents], device=logits.device)
+        total = torch.zeros_like(room)
+        for weights, limits in ((mask.float(), lengths), (chars.to(logits.device), budgets)):
+            limit = torch.tensor(limits, dtype=torch.float32, device=logits.device)
+            degrees = relaxed_choice(logits, mask, weights, limit)
+            total = total - soft_rouge(degrees, documents)
+        return total / 2 / room
+
+    def _draw_length(self, name: str) -> int:
+        if self.rng.random() < OTHER_LENGTHS:
+            return self.rng.randint(1, MAX_OTHER_LENGTH)
+        return self.n_sents[name]
+
+
+def _pad(arrays: list[numpy.ndarray], device: torch.device) -> torch.Tensor:
+    return pad_sequence([torch.from_numpy(array) for array in arrays], batch_first=True).to(device)
+
+
+def _get_mask(documents: Sequence[Document], device: torch.device) -> torch.Tensor:
+    return _pad([numpy.ones_like(document.labels) for document in documents], device)

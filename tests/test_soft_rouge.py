@@ -1,0 +1,83 @@
+"""The relaxed ROUGE that the embedded model is trained for."""
+
+import numpy
+import pytest
+import torch
+
+from scripts.mini.documents import Document
+from scripts.mini.soft_rouge import relaxed_choice, soft_rouge
+from spacy_bertsum.oracle import NgramTable
+from spacy_bertsum.rouge import score_rouge
+
+SENTS = ["the river rose in the night", "nobody slept", "the bridge at the mill broke in the flood"]
+REFERENCE = "in the night the river broke the bridge at the mill"
+
+
+def make_document(sents: list[str], reference: str) -> Document:
+    table = NgramTable(sents, reference)
+    ((wanted, sizes),) = table.references
+    n = len(sents)
+    return Document(
+        "toy",
+        sents,
+        [reference],
+        reference_sents=1.0,
+        pieces=[numpy.array([1])] * n,
+        features=numpy.zeros((n, 1), dtype="f"),
+        labels=numpy.zeros(n, dtype="f"),
+        gains=numpy.zeros(n, dtype="f"),
+        ngrams=numpy.stack([table.slots, table.columns, table.counts]).astype("i8"),
+        sizes=table.sizes.astype("i4"),
+        wanted=wanted.astype("i8"),
+        wanted_sizes=sizes[:, 0],
+    )
+
+
+DOCUMENTS = [make_document(SENTS, REFERENCE), make_document(SENTS[:2], "the night river")]
+
+
+@pytest.mark.parametrize("chosen", [[0], [2], [0, 2], [1], [0, 1, 2]], ids=str)
+def test_whole_sentences_have_the_rouge_of_their_extract(chosen: list[int]):
+    degrees = torch.zeros(1, 3)
+    degrees[0, chosen] = 1.0
+
+    (actual,) = soft_rouge(degrees, DOCUMENTS[:1]).tolist()
+    scores = score_rouge(REFERENCE, " ".join(SENTS[i] for i in chosen))
+    # Where sentences meet, ROUGE counts one bigram more.
+    expected = (scores["rouge_1"] + scores["rouge_2"]) / 2
+    assert actual == pytest.approx(expected, abs=1e-6 if len(chosen) == 1 else 0.03)
+
+
+def test_documents_of_a_batch_do_not_mix():
+    degrees = torch.tensor([[1.0, 0.5, 0.0], [0.0, 1.0, 0.0]])
+    together = soft_rouge(degrees, DOCUMENTS)
+    alone = [
+        soft_rouge(degrees[:1], DOCUMENTS[:1]),
+        soft_rouge(degrees[1:, :2], DOCUMENTS[1:]),
+    ]
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
+def test_the_choice_fills_the_budget():
+    logits = torch.tensor([[2.0, -1.0, 0.5, 0.0], [0.0, 3.0, 0.0, 0.0]])
+    mask = torch.tensor([[True] * 4, [True, True, False, False]])
+    weights = torch.tensor([[30.0, 10.0, 20.0, 40.0], [10.0, 10.0, 0.0, 0.0]])
+    budgets = torch.tensor([50.0, 500.0])
+    degrees = relaxed_choice(logits, mask, weights, budgets)
+    assert (degrees * weights).sum(1).tolist() == pytest.approx([50.0, 0.98 * 20], rel=0.01)
+    assert degrees[0].argsort(descending=True).tolist() == [0, 2, 3, 1]
+    assert degrees[1, 2:].tolist() == [0.0, 0.0]
+
+
+def test_ascent_finds_the_best_sentence():
+    logits = torch.zeros(1, 3, requires_grad=True)
+    mask, weights, budget = torch.ones(1, 3, dtype=torch.bool), torch.ones(1, 3), torch.ones(1)
+    optimizer = torch.optim.SGD([logits], lr=10.0)
+    for _ in range(100):
+        optimizer.zero_grad()
+        reward = soft_rouge(relaxed_choice(logits, mask, weights, budget), DOCUMENTS[:1])
+        (-reward.sum()).backward()
+        optimizer.step()
+    gains = [sum(score_rouge(REFERENCE, sent).values()) for sent in SENTS]
+    assert logits.argmax().item() == int(numpy.argmax(gains))
+    assert relaxed_choice(logits, mask, weights, budget).max() > 0.8
