@@ -10,6 +10,7 @@ cosine of the vectors that the summarizer's head gets; every sentence is encoded
 import gzip
 import json
 import platform
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -66,19 +67,26 @@ def format_table(vectors: dict[str, numpy.ndarray], pivot: str) -> str:
     ]
     for lang in others:
         rest = {b: scores[lang, b] for b in others if b != lang}
-        worst = min(rest, key=rest.__getitem__)
-        mean = numpy.mean(list(rest.values()))
-        lines.append(
-            f"| {lang} | {scores[lang, pivot]:.3f} | {scores[pivot, lang]:.3f} | {mean:.3f} "
-            f"| {rest[worst]:.3f} ({worst}) |"
-        )
-    columns = [
-        numpy.mean([scores[lang, pivot] for lang in others]),
-        numpy.mean([scores[pivot, lang] for lang in others]),
-        numpy.mean([scores[a, b] for a in others for b in others if a != b]),
+        worst = min(rest, key=rest.__getitem__, default=None)
+        lowest = "" if worst is None else f"{rest[worst]:.3f} ({worst})"
+        cells = [scores[lang, pivot], scores[pivot, lang], _mean(rest.values())]
+        lines.append(f"| {lang} | {' | '.join(map(_share, cells))} | {lowest} |")
+    cells = [
+        _mean(scores[lang, pivot] for lang in others),
+        _mean(scores[pivot, lang] for lang in others),
+        _mean(scores[a, b] for a in others for b in others if a != b),
     ]
-    lines.append("| **mean** | " + " | ".join(f"{mean:.3f}" for mean in columns) + " | |")
+    lines.append(f"| **mean** | {' | '.join(map(_share, cells))} | |")
     return "\n".join(lines)
+
+
+def _mean(shares: Iterable[float]) -> float | None:
+    values = list(shares)
+    return sum(values) / len(values) if values else None
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def main(

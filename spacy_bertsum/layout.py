@@ -26,7 +26,7 @@ FEATURES = (
     "document_digits",
 )
 _BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
-_QUOTATION = re.compile("[\"“”„«»‹›「」『』]")
+_QUOTATION = re.compile('["“”„«»‹›「」『』]')
 _DIGIT = re.compile(r"\d")
 _CAPITALIZED = re.compile(r"\b[^\W\d_]")
 _QUESTION = re.compile("[?？؟;՞፧]\\W*$")
