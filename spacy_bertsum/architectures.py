@@ -130,7 +130,8 @@ def build_token_encoder(
 
 
 def build_salience() -> Model[list[Doc], list[Floats2d]]:
-    """Position, length and centrality of each sentence: see `spacy_bertsum.salience`."""
+    """Position, length, centrality and layout of each sentence: see `spacy_bertsum.salience` and
+    `spacy_bertsum.layout`."""
     return salience_layer()
 
 
