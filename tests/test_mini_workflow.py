@@ -59,7 +59,9 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     run("scripts.mini.prepare", data, work)
     train = ("scripts.mini.train", work, "--evaluate-every", 3, "--phase")
     assert "step 3 loss" in run(*train, "salience", "--steps", 3)
-    assert "step 3 loss" in run(*train, "joint", "--steps", 3)
+    joint = run(*train, "joint", "--steps", 3, "--n-pairs", 16)
+    assert "step 3 loss" in joint
+    assert "retrieval@1" in joint
     assert "step 3 loss" in run(*train, "head", "--steps", 3)
     resumed = run(*train, "head", "--steps", 6)
     assert "step 6 loss" in resumed

@@ -2,9 +2,10 @@
 
 ``--phase salience`` trains the head on salience features alone, in minutes, on more documents than
 an encoder could read in that time. ``--phase joint`` goes on with encoder and head together; of a
-long document it sees a stretch at a time, with features that were counted on the whole. ``--phase
-head`` then freezes the encoder and trains the head on whole documents, whose sentence vectors are
-computed once.
+long document it sees a stretch at a time, with features that were counted on the whole, and beside
+documents parallel sentences, or it would forget what it knows of translations. ``--phase head``
+then freezes the encoder and trains the head on whole documents, whose sentence vectors are computed
+once.
 
 With ``torchrun --nproc-per-node N`` N processes share the work of the joint phase, each with
 documents of its own.
@@ -22,6 +23,7 @@ from typing import Any
 import numpy
 import torch
 import typer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer
 
@@ -33,6 +35,7 @@ from scripts.mini.common import (
 )
 from scripts.mini.documents import Document, find_prepared, load_documents
 from scripts.mini.losses import SummaryLoss
+from scripts.mini.parallel import MAX_LENGTH, Alignment
 from scripts.mini.validation import Validation
 from spacy_bertsum.layers import heads
 from spacy_bertsum.layers.salience import FEATURES
@@ -40,7 +43,6 @@ from spacy_bertsum.packing import SpecialIds, batch_by_padded_size, pack
 
 HEAD = {"width": 256, "depth": 2, "n_heads": 4, "n_hidden": 512}
 DROPOUT = 0.1
-MAX_LENGTH = 512
 OVERLAP = 128
 # Documents of a set, in all its languages, are drawn in proportion to their number to this power.
 TEMPERATURE = 0.5
@@ -151,16 +153,18 @@ def report(step: int, loss: float, mean: float, shares: dict[str, numpy.ndarray]
 
 
 def main(
-    work: Path = typer.Argument(..., help="Holds encoder/ and prepared/, gets PHASE.pt"),
+    work: Path = typer.Argument(..., help="Holds encoder/, pairs.pt, prepared/; gets PHASE.pt"),
     phase: str = typer.Option("joint", help="salience, joint or head"),
     steps: int = 1_500,
     max_minutes: float = typer.Option(math.inf, help="Finish within this time"),
     batch_pieces: int = 6_000,
     max_pieces: int = typer.Option(2_000, help="Of one document in the joint phase"),
     per_set: int = typer.Option(0, help="Documents of each set, at most; 0 for all"),
-    encoder_rate: float = 2e-4,
+    n_pairs: int = typer.Option(64, help="Sentence pairs in a batch of the joint phase; 0: none"),
+    encoder_rate: float = 1e-4,
     head_rate: float = 5e-4,
     rouge_weight: float = typer.Option(1.0, help="Of relaxed ROUGE in the loss"),
+    average_decay: float = typer.Option(0.99, help="Of the mean of weights; 0: the last"),
     warmup: int = 80,
     evaluate_every: int = 300,
     save_every: int = 100,
@@ -192,6 +196,12 @@ def main(
     get_loss = SummaryLoss(sets, rouge_weight, rng)
     print(", ".join(f"{name} {len(documents)}" for name, documents in sets.items()))
     validation = Validation(work, val_documents)
+    get_alignment = None
+    if phase == "joint" and n_pairs:
+        pairs = torch.load(work / "pairs.pt", weights_only=False)
+        get_alignment = Alignment(pairs, model.special, n_pairs, rng)
+    # Weights averaged over the last steps: what a single step learns from few documents is noise.
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(average_decay))
     cache: dict[int, torch.Tensor] = {}
 
     @torch.no_grad()
@@ -207,9 +217,10 @@ def main(
     def score_documents(documents: list[Document]) -> list[numpy.ndarray]:
         result = []
         for document in documents:
-            vectors = model.encode([document])[0] if phase == "joint" else encode_once(document)
-            model.eval()
-            logits, _ = model.score([vectors])
+            average.eval()
+            encode = average.module.encode
+            vectors = encode([document])[0] if phase == "joint" else encode_once(document)
+            logits, _ = average.module.score([vectors])
             result.append(logits[0].cpu().numpy())
         return result
 
@@ -226,6 +237,7 @@ def main(
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=False)
         model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         best, step, elapsed = state["best"], state["step"], state["elapsed"]
         rng.setstate(state["rng"])
@@ -237,6 +249,7 @@ def main(
     sampler = Sampler(sets, rng)
     start = time.time() - elapsed
     losses: list[float] = []
+    hits: list[float] = []
     progress = tqdm(total=steps, initial=step, mininterval=10)
     done = step / steps
     while done < 1:
@@ -255,14 +268,19 @@ def main(
         if phase == "joint":
             model.train()
             loss = get_loss(*model.score(model.encode(batch)), batch)
-            loss.backward()
             losses.append(loss.item())
+            if get_alignment:
+                misalignment, retrieved = get_alignment(model.encoder)
+                loss = loss + misalignment
+                hits.append(retrieved)
+            loss.backward()
         else:
             losses.append(accumulate_head_gradients(model, get_loss, batch, encode_once))
         if n_processes > 1:
             average_gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        average.update_parameters(model)
         step += 1
         done = max(step / steps, (time.time() - start) / (60 * max_minutes))
         if n_processes > 1:
@@ -274,20 +292,24 @@ def main(
             continue
         if step % evaluate_every == 0 or done >= 1:
             mean, shares = validation.run(score_documents)
-            progress.write(report(step, float(numpy.mean(losses[-evaluate_every:])), mean, shares))
+            loss = float(numpy.mean(losses[-evaluate_every:]))
+            progress.write(report(step, loss, mean, shares))
+            if hits:
+                progress.write(f"retrieval@1 {numpy.mean(hits[-evaluate_every:]):.3f}")
             # The joint phase ends with what it has learnt last; the head is chosen on val.
             if phase == "joint" or mean > best:
                 best = mean
                 save_checkpoint(
                     work / f"{phase}.pt",
-                    model=model.state_dict(),
-                    head=model.head.state_dict(),
+                    model=average.module.state_dict(),
+                    head=average.module.head.state_dict(),
                     closed=mean,
                 )
         if step % save_every == 0 or done >= 1:
             save_checkpoint(
                 checkpoint,
                 model=model.state_dict(),
+                average=average.state_dict(),
                 optimizer=optimizer.state_dict(),
                 rates=rates,
                 best=best,
