@@ -1,0 +1,163 @@
+"""Small encoder-decoders with random weights, one for each family, saved as on a hub."""
+
+from pathlib import Path
+
+import torch
+from checkpoints import TEXTS
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+from transformers import (
+    BertConfig,
+    EncoderDecoderConfig,
+    EncoderDecoderModel,
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    MarianConfig,
+    MarianMTModel,
+    MBart50TokenizerFast,
+    MBartConfig,
+    MBartForConditionalGeneration,
+    MT5Config,
+    MT5ForConditionalGeneration,
+    NllbTokenizerFast,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+    T5TokenizerFast,
+)
+
+WIDTH = 32
+MAX_POSITIONS = 64
+SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+LANGS = {
+    "m2m": ["__de__", "__en__", "__fr__", "__zh__"],
+    "nllb": ["deu_Latn", "eng_Latn", "fra_Latn", "arb_Arab", "zho_Hans", "zho_Hant"],
+    "mbart50": ["de_DE", "en_XX", "fr_XX", "zh_CN"],
+    "encoder_decoder": ["<2de>", "<2en>", "<2fr>"],
+    "marian_multi": [">>deu<<", ">>fra<<"],
+}
+SEQ2SEQ_FAMILIES = (
+    "m2m",
+    "nllb",
+    "mbart50",
+    "t5",
+    "mt5",
+    "mt5_crosslingual",
+    "marian",
+    "marian_multi",
+    "encoder_decoder",
+)
+
+
+def make_seq2seq(family: str, folder: Path, seed: int = 0) -> Path:
+    """Build the checkpoint of a family in a folder, always with the same weights for a seed."""
+    torch.manual_seed(seed)
+    tokenizer = _tokenizer(family)
+    model = _model(family, len(tokenizer), tokenizer)
+    # Weights that are far from equal, so that what is written depends on what is read.
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+    model.generation_config.max_length = 24
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _tokenizer(family: str) -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    langs = LANGS.get(family, [])
+    trainer = trainers.UnigramTrainer(
+        vocab_size=300, special_tokens=[*SPECIAL, "<extra_id_0>", *langs], unk_token="<unk>"
+    )
+    tokenizer.train_from_iterator(TEXTS, trainer)
+    eos = ("</s>", SPECIAL.index("</s>"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A $B </s>", special_tokens=[eos]
+    )
+    settings = {"tokenizer_object": tokenizer, "model_max_length": MAX_POSITIONS}
+    settings["additional_special_tokens"] = langs
+    if family == "nllb":
+        return NllbTokenizerFast(**settings)
+    if family == "mbart50":
+        return MBart50TokenizerFast(**settings)
+    if family in ("t5", "mt5", "mt5_crosslingual"):
+        settings["additional_special_tokens"] = ["<extra_id_0>"]
+        return T5TokenizerFast(**settings, extra_ids=0)
+    # The classes of M2M100 and Marian need a sentencepiece model.
+    names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bos_token": "<s>"}
+    return PreTrainedTokenizerFast(**settings, **names)
+
+
+def _model(family: str, n_vocab: int, tokenizer: PreTrainedTokenizerFast):
+    ids = {"vocab_size": n_vocab, "pad_token_id": 1, "eos_token_id": 2, "bos_token_id": 0}
+    bart = {
+        **ids,
+        "d_model": WIDTH,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+        "encoder_ffn_dim": 64,
+        "decoder_ffn_dim": 64,
+        "max_position_embeddings": MAX_POSITIONS,
+        "decoder_start_token_id": 2,
+    }
+    t5 = {
+        "vocab_size": n_vocab,
+        "d_model": WIDTH,
+        "d_kv": 16,
+        "d_ff": 64,
+        "num_layers": 1,
+        "num_heads": 2,
+        "pad_token_id": 1,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 1,
+    }
+    if family in ("m2m", "nllb"):
+        return M2M100ForConditionalGeneration(M2M100Config(**bart))
+    if family == "mbart50":
+        return MBartForConditionalGeneration(MBartConfig(**bart))
+    if family.startswith("marian"):
+        config = MarianConfig(**{**bart, "decoder_start_token_id": 1}, forced_eos_token_id=2)
+        return MarianMTModel(config)
+    if family == "t5":
+        params = {
+            "summarization": {"prefix": "summarize: "},
+            "translation_en_to_de": {"prefix": "translate English to German: "},
+            "translation_en_to_fr": {"prefix": "translate English to French: "},
+        }
+        return T5ForConditionalGeneration(T5Config(**t5, task_specific_params=params))
+    if family == "mt5":
+        return MT5ForConditionalGeneration(MT5Config(**t5))
+    if family == "mt5_crosslingual":
+        names = ("english", "german", "chinese_simplified", "scottish_gaelic")
+        table = {name: [20 + i, f"piece {i}"] for i, name in enumerate(names)}
+        config = MT5Config(**t5, task_specific_params={"langid_map": table})
+        return MT5ForConditionalGeneration(config)
+    bert = BertConfig(
+        vocab_size=n_vocab,
+        hidden_size=WIDTH,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=MAX_POSITIONS,
+    )
+    config = EncoderDecoderConfig.from_encoder_decoder_configs(bert, bert)
+    config.decoder_start_token_id = tokenizer.convert_tokens_to_ids("<2en>")
+    config.pad_token_id, config.eos_token_id = 1, 2
+    config.vocab_size = n_vocab
+    model = EncoderDecoderModel(config)
+    model.generation_config.decoder_start_token_id = config.decoder_start_token_id
+    model.generation_config.pad_token_id, model.generation_config.eos_token_id = 1, 2
+    return model
