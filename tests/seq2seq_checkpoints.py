@@ -1,7 +1,11 @@
 """Small encoder-decoders with random weights, one for each family, saved as on a hub."""
 
+import io
+import json
+import tempfile
 from pathlib import Path
 
+import sentencepiece
 import torch
 from checkpoints import TEXTS
 from tokenizers import (
@@ -19,14 +23,17 @@ from transformers import (
     EncoderDecoderModel,
     M2M100Config,
     M2M100ForConditionalGeneration,
+    M2M100Tokenizer,
     MarianConfig,
     MarianMTModel,
+    MarianTokenizer,
     MBart50TokenizerFast,
     MBartConfig,
     MBartForConditionalGeneration,
     MT5Config,
     MT5ForConditionalGeneration,
     NllbTokenizerFast,
+    PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
     T5Config,
     T5ForConditionalGeneration,
@@ -37,14 +44,15 @@ WIDTH = 32
 MAX_POSITIONS = 64
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 LANGS = {
-    "m2m": ["__de__", "__en__", "__fr__", "__zh__"],
+    "m2m_fast": ["__de__", "__en__", "__fr__", "__zh__"],
     "nllb": ["deu_Latn", "eng_Latn", "fra_Latn", "arb_Arab", "zho_Hans", "zho_Hant"],
     "mbart50": ["de_DE", "en_XX", "fr_XX", "zh_CN"],
     "encoder_decoder": ["<2de>", "<2en>", "<2fr>"],
-    "marian_multi": [">>deu<<", ">>fra<<"],
+    "marian_multi_fast": [">>deu<<", ">>fra<<"],
 }
 SEQ2SEQ_FAMILIES = (
     "m2m",
+    "m2m_fast",
     "nllb",
     "mbart50",
     "t5",
@@ -52,6 +60,7 @@ SEQ2SEQ_FAMILIES = (
     "mt5_crosslingual",
     "marian",
     "marian_multi",
+    "marian_multi_fast",
     "encoder_decoder",
 )
 
@@ -60,18 +69,26 @@ def make_seq2seq(family: str, folder: Path, seed: int = 0) -> Path:
     """Build the checkpoint of a family in a folder, always with the same weights for a seed."""
     torch.manual_seed(seed)
     tokenizer = _tokenizer(family)
-    model = _model(family, len(tokenizer), tokenizer)
+    # M2M100 counts its languages after the vocabulary.
+    langs = getattr(tokenizer, "lang_token_to_id", {})
+    model = _model(family, len(tokenizer) + len(langs), tokenizer)
     # Weights that are far from equal, so that what is written depends on what is read.
     for parameter in model.parameters():
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.3)
+    if langs:
+        # Language tokens, which are no text, are not likely to be written.
+        with torch.no_grad():
+            model.get_input_embeddings().weight[len(tokenizer) :] *= 0.1
     model.generation_config.max_length = 24
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
-def _tokenizer(family: str) -> PreTrainedTokenizerFast:
+def _tokenizer(family: str) -> PreTrainedTokenizerBase:
+    if family in ("m2m", "marian", "marian_multi"):
+        return _sentencepiece_tokenizer(family)
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -94,12 +111,43 @@ def _tokenizer(family: str) -> PreTrainedTokenizerFast:
     if family in ("t5", "mt5", "mt5_crosslingual"):
         settings["additional_special_tokens"] = ["<extra_id_0>"]
         return T5TokenizerFast(**settings, extra_ids=0)
-    # The classes of M2M100 and Marian need a sentencepiece model.
     names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "bos_token": "<s>"}
     return PreTrainedTokenizerFast(**settings, **names)
 
 
-def _model(family: str, n_vocab: int, tokenizer: PreTrainedTokenizerFast):
+def _sentencepiece_tokenizer(family: str) -> M2M100Tokenizer | MarianTokenizer:
+    """The classes that have no fast tokenizer."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXTS),
+        model_writer=model,
+        vocab_size=300,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    pieces = [processor.id_to_piece(i) for i in range(processor.get_piece_size())]
+    langs = [">>deu<<", ">>fra<<"] if family == "marian_multi" else []
+    tokens = dict.fromkeys(["<s>", "<pad>", "</s>", "<unk>", *langs, *pieces])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
+        (folder / "pieces.model").write_bytes(model.getvalue())
+        files = {"vocab": folder / "vocab.json", "source_spm": folder / "pieces.model"}
+        if family == "m2m":
+            return M2M100Tokenizer(
+                str(files["vocab"]), str(files["source_spm"]), model_max_length=MAX_POSITIONS
+            )
+        return MarianTokenizer(
+            target_spm=str(files["source_spm"]),
+            **{key: str(path) for key, path in files.items()},
+            source_lang="en",
+            target_lang="de",
+            model_max_length=MAX_POSITIONS,
+        )
+
+
+def _model(family: str, n_vocab: int, tokenizer: PreTrainedTokenizerBase):
     ids = {"vocab_size": n_vocab, "pad_token_id": 1, "eos_token_id": 2, "bos_token_id": 0}
     bart = {
         **ids,
@@ -124,7 +172,7 @@ def _model(family: str, n_vocab: int, tokenizer: PreTrainedTokenizerFast):
         "eos_token_id": 2,
         "decoder_start_token_id": 1,
     }
-    if family in ("m2m", "nllb"):
+    if family in ("m2m", "m2m_fast", "nllb"):
         return M2M100ForConditionalGeneration(M2M100Config(**bart))
     if family == "mbart50":
         return MBartForConditionalGeneration(MBartConfig(**bart))

@@ -84,9 +84,11 @@ class Languages:
 
     def _find(self, *patterns: str) -> dict[str, int]:
         """Language tokens by the language's code, those of the vocabulary's start first."""
-        vocab = sorted(self.tokenizer.get_vocab().items(), key=lambda item: item[1])
+        # M2M100's own class knows its languages beside the vocabulary.
+        beside = getattr(self.tokenizer, "lang_token_to_id", {})
+        vocab = {**self.tokenizer.get_vocab(), **beside}
         found = {}
-        for token, token_id in vocab:
+        for token, token_id in sorted(vocab.items(), key=lambda item: item[1]):
             for match in filter(None, (re.fullmatch(pattern, token) for pattern in patterns)):
                 found[match["lang"]] = token_id
         return found
