@@ -36,12 +36,11 @@ def read_parallel(path: Path) -> dict[str, list[str]]:
 
 def encode(nlp: Language, texts: list[str]) -> numpy.ndarray:
     """Unit vectors, shape (texts, width)."""
-    model = get_bertsum(nlp).model
-    encoder = next(layer for layer in model.walk() if layer.name == "sentence_encoder")
+    bertsum = get_bertsum(nlp)
     vectors = []
     for start in range(0, len(texts), BATCH_SIZE):
         docs = [as_one_sentence(nlp.make_doc(text)) for text in texts[start : start + BATCH_SIZE]]
-        vectors += [model.ops.to_numpy(rows)[0] for rows in encoder.predict(docs)]
+        vectors += [rows[0] for rows in bertsum.encode(docs)]
     matrix = numpy.stack(vectors)
     return matrix / numpy.linalg.norm(matrix, axis=1, keepdims=True)
 

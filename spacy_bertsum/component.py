@@ -11,10 +11,11 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
-from thinc.types import Floats1d
+from thinc.types import Floats1d, Floats2d
 
 from . import extensions
 from .labels import get_labels
+from .queries import register
 from .scorers import summary_score
 from .selection import Selection
 
@@ -142,6 +143,7 @@ class BertSum(TrainablePipe):
         self._install_extensions()
 
     def _install_extensions(self) -> None:
+        register(self, self.cfg["scores_attr"])
         extensions.install(
             self.cfg["summary_attr"],
             self.cfg["scores_attr"],
@@ -172,6 +174,29 @@ class BertSum(TrainablePipe):
             logits = self.model.predict(docs)
         self._check_finite("output", logits)
         return [self.model.ops.sigmoid(doc_logits) for doc_logits in logits]
+
+    @property
+    def encoder(self) -> Model[list[Doc], list[Floats2d]] | None:
+        """The layer that gives sentence vectors; None if other components have a part in them."""
+        layers = self.model.walk()
+        return next((layer for layer in layers if layer.name == "sentence_encoder"), None)
+
+    def encode(self, docs: Iterable[Doc]) -> list[Floats2d]:
+        """The vectors of the sentences of documents, as the head gets them.
+
+        RETURNS: For every document an array in main memory, shape (sentences, width).
+
+        Raises ValueError if the encoder is not this component's own.
+        """
+        encoder = self.encoder
+        if encoder is None:
+            raise ValueError(
+                f"'{self.name}' has no encoder of its own that could read a text by itself: it "
+                'needs the architecture "spacy-bertsum.SentenceEncoder.v1", or '
+                "nlp.replace_listeners where it listens to a transformer"
+            )
+        with explain_out_of_memory(self.name):
+            return [encoder.ops.to_numpy(rows) for rows in encoder.predict(list(docs))]
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Floats1d]) -> None:
         """Choose sentences by their scores and write the summary to the documents.

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from spacy.tokens import Doc, Span, SpanGroup
 from thinc.types import Floats1d
 
+from .queries import score_by_query
 from .selection import Selection, select
 from .surface import clean, join, separators
 from .words import get_words
@@ -19,6 +20,8 @@ SCORES = "summary_scores"
 SUMMARIZE = "summarize"
 SPANS_KEY = "summary"
 LABEL = "SUMMARY"
+# On the queries of assets/queries.jsonl more adds nothing, less costs; benchmarks/queries.py.
+QUERY_WEIGHT = 0.8
 
 
 def install(
@@ -87,6 +90,8 @@ def summarize_doc(
     diversity: float | None = None,
     order: str | None = None,
     as_spans: bool = False,
+    query: str | None = None,
+    query_weight: float = QUERY_WEIGHT,
     *,
     scores_attr: str = SCORES,
     spans_key: str = SPANS_KEY,
@@ -105,6 +110,9 @@ def summarize_doc(
     diversity: Weight of novelty against score, 0 to 1.
     order: "document" or "score".
     as_spans: Return the sentences instead of their text.
+    query: What the summary should be about, in any language. The encoder reads the document once
+        more, and `threshold` then is one of the scores of `spacy_bertsum.queries.score_by_query`.
+    query_weight: Weight of the similarity to the query against the scores, 0 to 1.
     RETURNS: The summary.
     RAISES: ValueError if a setting is out of its range or the scores are not this document's.
     """
@@ -127,6 +135,8 @@ def summarize_doc(
         diversity=diversity,
         order=order,
     )
+    if query is not None:
+        scores = score_by_query(doc, scores, query, query_weight, scores_attr)
     sents, _, text = _summarize(doc, scores, selection)
     return sents if as_spans else text
 

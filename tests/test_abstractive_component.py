@@ -200,7 +200,8 @@ def test_document_in_the_target_language_is_summarized(seq2seq: dict[str, Path],
     assert doc._.summary_en
 
 
-def test_several_targets(seq2seq: dict[str, Path], tmp_path: Path):
+def test_several_targets(seq2seq: dict[str, Path], monkeypatch: Any):
+    calls = generated(monkeypatch)
     nlp = make(seq2seq["nllb"])
     for target in ("fr", "zh-Hant"):
         nlp.add_pipe(
@@ -212,7 +213,11 @@ def test_several_targets(seq2seq: dict[str, Path], tmp_path: Path):
             },
         )
     doc = nlp(ENGLISH)
-    assert len({doc._.summary_de, doc._.summary_fr, doc._.summary_zh_Hant}) == 3
+    first = [tokenizer.convert_ids_to_tokens(out[0][1]) for _, out, tokenizer in calls]
+    assert first == ["deu_Latn", "fra_Latn", "zho_Hant"]
+    assert all(
+        isinstance(doc._.get(f"summary_{target}"), str) for target in ("de", "fr", "zh_Hant")
+    )
     assert [span.text for span in doc.spans["summary_fr"]] == [
         span.text for span in doc.spans["summary"]
     ]

@@ -53,10 +53,6 @@ def sentence_encoder_of(nlp: Any) -> Callable[[list[Doc]], list[Floats2d]] | Non
     """What gives sentence vectors in a pipeline: the encoder of its `bertsum`, if that has one of
     its own."""
     for name, pipe in nlp.pipeline:
-        if nlp.get_pipe_meta(name).factory == "bertsum":
-            for layer in pipe.model.walk():
-                if layer.name == "sentence_encoder":
-                    return lambda docs, layer=layer: [
-                        layer.ops.to_numpy(vectors) for vectors in layer.predict(docs)
-                    ]
+        if nlp.get_pipe_meta(name).factory == "bertsum" and pipe.encoder is not None:
+            return pipe.encode
     return None

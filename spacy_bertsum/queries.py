@@ -1,0 +1,71 @@
+"""Sentences that answer a query: similarity to it beside the scores of the summary."""
+
+from numbers import Real
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+import numpy
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.types import Floats1d, Floats2d
+
+
+class SentenceEncoder(Protocol):
+    """What has sentence vectors: the component `bertsum`."""
+
+    vocab: Vocab
+
+    def encode(self, docs: list[Doc]) -> list[Floats2d]: ...
+
+
+# By vocabulary, which documents share with their pipeline, and attribute of the scores. An entry
+# goes with its component, and no vocabulary before the component that holds it.
+_encoders: "WeakValueDictionary[tuple[int, str], SentenceEncoder]" = WeakValueDictionary()
+
+
+def register(encoder: SentenceEncoder, scores_attr: str) -> None:
+    """Let the documents of a pipeline find their encoder."""
+    _encoders[id(encoder.vocab), scores_attr] = encoder
+
+
+def score_by_query(
+    doc: Doc, scores: Floats1d, query: str, weight: float, scores_attr: str
+) -> Floats1d:
+    """Scores of a document's sentences that take account of a query, in any language.
+
+    Logits and similarities to the query (cosine of sentence vectors) are each brought to mean 0 and
+    variance 1 within the document, so that a weight means the same whatever the model.
+
+    scores: A probability for each sentence.
+    weight: Of similarity against the scores, 0 to 1.
+    RETURNS: New scores between 0 and 1; 0.5 is the mean of the document.
+    RAISES: ValueError if the query is blank, the weight is out of its range, or the pipeline that
+        has scored the document is not there.
+    """
+    if not isinstance(query, str) or not query.strip():
+        raise ValueError(f"query must be a text, not {query!r}")
+    if not isinstance(weight, Real) or isinstance(weight, bool) or not 0 <= weight <= 1:
+        raise ValueError(f"query_weight must be a number from 0 to 1, not {weight!r}")
+    encoder = _encoders.get((id(doc.vocab), scores_attr))
+    if encoder is None:
+        raise ValueError(
+            "A query needs the pipeline that has scored the document, with its encoder and its "
+            "vocabulary. Load it, and read stored documents with it: "
+            "list(doc_bin.get_docs(nlp.vocab))"
+        )
+    if not len(scores):
+        return scores
+    question = Doc(doc.vocab, words=[query.strip()], sent_starts=[True])
+    (wanted,), vectors = encoder.encode([question, doc])
+    clipped = numpy.clip(scores.astype("f8"), 1e-7, 1 - 1e-7)
+    salience = _standardize(numpy.log(clipped / (1 - clipped)))
+    relevance = _standardize(_normalize(vectors) @ _normalize(wanted))
+    return 1 / (1 + numpy.exp(-(1 - weight) * salience - weight * relevance))
+
+
+def _standardize(values: Floats1d) -> Floats1d:
+    return (values - values.mean()) / max(float(values.std()), 1e-9)
+
+
+def _normalize(vectors: numpy.ndarray) -> numpy.ndarray:
+    return vectors / numpy.maximum(numpy.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
