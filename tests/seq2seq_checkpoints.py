@@ -15,7 +15,6 @@ from tokenizers import (
     normalizers,
     pre_tokenizers,
     processors,
-    trainers,
 )
 from transformers import (
     BertConfig,
@@ -76,10 +75,10 @@ def make_seq2seq(family: str, folder: Path, seed: int = 0) -> Path:
     for parameter in model.parameters():
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.3)
-    if langs:
-        # Language tokens, which are no text, are not likely to be written.
-        with torch.no_grad():
-            model.get_input_embeddings().weight[len(tokenizer) :] *= 0.1
+    # Tokens that are no text are not likely to be written.
+    rows = [*tokenizer.all_special_ids, *langs.values()]
+    with torch.no_grad():
+        model.get_output_embeddings().weight[rows] *= 0.1
     model.generation_config.max_length = 24
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -89,15 +88,22 @@ def make_seq2seq(family: str, folder: Path, seed: int = 0) -> Path:
 def _tokenizer(family: str) -> PreTrainedTokenizerBase:
     if family in ("m2m", "marian", "marian_multi"):
         return _sentencepiece_tokenizer(family)
-    tokenizer = Tokenizer(models.Unigram())
+    langs = LANGS.get(family, [])
+    special = [*SPECIAL, "<extra_id_0>", *langs]
+    # Trained by sentencepiece: tokenizers' own trainer comes to another vocabulary every time.
+    processor = sentencepiece.SentencePieceProcessor(model_proto=_train_sentencepiece())
+    vocab = {
+        processor.id_to_piece(i): processor.get_score(i)
+        for i in range(processor.get_piece_size())
+        if not processor.is_control(i) and not processor.is_unknown(i)
+    }
+    tokenizer = Tokenizer(
+        models.Unigram([*((t, 0.0) for t in special), *vocab.items()], special.index("<unk>"))
+    )
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    langs = LANGS.get(family, [])
-    trainer = trainers.UnigramTrainer(
-        vocab_size=300, special_tokens=[*SPECIAL, "<extra_id_0>", *langs], unk_token="<unk>"
-    )
-    tokenizer.train_from_iterator(TEXTS, trainer)
+    tokenizer.add_special_tokens(special)
     eos = ("</s>", SPECIAL.index("</s>"))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="$A </s>", pair="$A $B </s>", special_tokens=[eos]
@@ -115,8 +121,7 @@ def _tokenizer(family: str) -> PreTrainedTokenizerBase:
     return PreTrainedTokenizerFast(**settings, **names)
 
 
-def _sentencepiece_tokenizer(family: str) -> M2M100Tokenizer | MarianTokenizer:
-    """The classes that have no fast tokenizer."""
+def _train_sentencepiece() -> bytes:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(TEXTS),
@@ -125,14 +130,20 @@ def _sentencepiece_tokenizer(family: str) -> M2M100Tokenizer | MarianTokenizer:
         hard_vocab_limit=False,
         minloglevel=2,
     )
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    return model.getvalue()
+
+
+def _sentencepiece_tokenizer(family: str) -> M2M100Tokenizer | MarianTokenizer:
+    """The classes that have no fast tokenizer."""
+    model = _train_sentencepiece()
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     pieces = [processor.id_to_piece(i) for i in range(processor.get_piece_size())]
     langs = [">>deu<<", ">>fra<<"] if family == "marian_multi" else []
     tokens = dict.fromkeys(["<s>", "<pad>", "</s>", "<unk>", *langs, *pieces])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
-        (folder / "pieces.model").write_bytes(model.getvalue())
+        (folder / "pieces.model").write_bytes(model)
         files = {"vocab": folder / "vocab.json", "source_spm": folder / "pieces.model"}
         if family == "m2m":
             return M2M100Tokenizer(
