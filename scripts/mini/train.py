@@ -5,7 +5,7 @@ an encoder could read in that time. ``--phase joint`` goes on with encoder and h
 long document it sees a stretch at a time, with features that were counted on the whole, and beside
 documents parallel sentences, or it would forget what it knows of translations. ``--phase head``
 then freezes the encoder and trains the head on whole documents, whose sentence vectors are computed
-once.
+once; some may be disguised, so that it learns to do without vectors that mean nothing.
 
 With ``torchrun --nproc-per-node N`` N processes share the work of the joint phase, each with
 documents of its own.
@@ -155,11 +155,13 @@ def report(step: int, loss: float, mean: float, shares: dict[str, numpy.ndarray]
 def main(
     work: Path = typer.Argument(..., help="Holds encoder/, pairs.pt, prepared/; gets PHASE.pt"),
     phase: str = typer.Option("joint", help="salience, joint or head"),
+    start_from: Path = typer.Option(None, help="Weights to go on from, not the phase before"),
     steps: int = 1_500,
     max_minutes: float = typer.Option(math.inf, help="Finish within this time"),
     batch_pieces: int = 6_000,
     max_pieces: int = typer.Option(2_000, help="Of one document in the joint phase"),
     per_set: int = typer.Option(0, help="Documents of each set, at most; 0 for all"),
+    disguised: float = typer.Option(0.0, help="Share of documents to disguise in the head phase"),
     n_pairs: int = typer.Option(64, help="Sentence pairs in a batch of the joint phase; 0: none"),
     encoder_rate: float = 1e-4,
     head_rate: float = 5e-4,
@@ -181,14 +183,16 @@ def main(
     tokenizer = AutoTokenizer.from_pretrained(work / "encoder")
     encoder = AutoModel.from_pretrained(work / "encoder", add_pooling_layer=False)
     model = Summarizer(encoder, SpecialIds.of(tokenizer)).to(device)
-    if phase in START_FROM:
-        path = work / f"{START_FROM[phase]}.pt"
-        state = torch.load(path, map_location=device, weights_only=False)
-        # What trained the head alone left the encoder as it was before it.
-        part = model.head if phase == "joint" else model
-        part.load_state_dict(state["head" if phase == "joint" else "model"])
-        if phase == "joint":
+    if start_from is None and phase in START_FROM:
+        start_from = work / f"{START_FROM[phase]}.pt"
+    if start_from is not None:
+        state = torch.load(start_from, map_location=device, weights_only=False)
+        if state["phase"] == "salience":
+            # It trained the head alone, and left the encoder as it was before it.
+            model.head.load_state_dict(state["head"])
             model.ignore_vectors()
+        else:
+            model.load_state_dict(state["model"])
     sets = {
         name: load_documents(path, per_set or None)
         for name, path in find_prepared(work, "train").items()
@@ -225,6 +229,11 @@ def main(
         return result
 
     if phase == "head":
+        space, unknown = tokenizer.convert_tokens_to_ids(["▁", tokenizer.unk_token])
+        for name, documents in sets.items():
+            some = rng.sample(documents, round(disguised * len(documents)))
+            copies = [doc.disguise(space, unknown, len(tokenizer), rng) for doc in some]
+            sets[name] = [*documents, *copies]
         for documents in tqdm(sets.values(), desc="encoding"):
             for document in documents:
                 encode_once(document)
@@ -301,6 +310,7 @@ def main(
                 best = mean
                 save_checkpoint(
                     work / f"{phase}.pt",
+                    phase=phase,
                     model=average.module.state_dict(),
                     head=average.module.head.state_dict(),
                     closed=mean,
