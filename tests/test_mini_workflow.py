@@ -62,7 +62,9 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     joint = run(*train, "joint", "--steps", 3, "--n-pairs", 16)
     assert "step 3 loss" in joint
     assert "retrieval@1" in joint
-    head = ("head", "--disguised", 0.5, "--start-from", work / "joint.pt", "--steps")
+    again = ("joint", "--save-as", "joint_2", "--start-from", work / "joint.pt", "--seed", 1)
+    assert "step 3 loss" in run(*train, *again, "--steps", 3, "--n-pairs", 16)
+    head = ("head", "--disguised", 0.5, "--start-from", work / "joint_2.pt", "--steps")
     assert "step 3 loss" in run(*train, *head, 3)
     resumed = run(*train, *head, 6)
     assert "step 6 loss" in resumed

@@ -156,6 +156,7 @@ def main(
     work: Path = typer.Argument(..., help="Holds encoder/, pairs.pt, prepared/; gets PHASE.pt"),
     phase: str = typer.Option("joint", help="salience, joint or head"),
     start_from: Path = typer.Option(None, help="Weights to go on from, not the phase before"),
+    save_as: str = typer.Option(None, help="Name of the files, by default the phase's"),
     steps: int = 1_500,
     max_minutes: float = typer.Option(math.inf, help="Finish within this time"),
     batch_pieces: int = 6_000,
@@ -241,7 +242,8 @@ def main(
     if phase == "joint":
         groups.append({"params": model.encoder.parameters(), "lr": encoder_rate})
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-    checkpoint = work / f"{phase}.state.pt"
+    save_as = save_as or phase
+    checkpoint = work / f"{save_as}.state.pt"
     best, step, elapsed = -math.inf, 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=False)
@@ -309,7 +311,7 @@ def main(
             if phase == "joint" or mean > best:
                 best = mean
                 save_checkpoint(
-                    work / f"{phase}.pt",
+                    work / f"{save_as}.pt",
                     phase=phase,
                     model=average.module.state_dict(),
                     head=average.module.head.state_dict(),
