@@ -1,8 +1,7 @@
 """The pipeline component ``bertsum``. It imports neither torch nor transformers: spaCy imports
 this module for every pipeline in an environment where the package is installed."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from spacy.language import Language
@@ -14,6 +13,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 from thinc.types import Floats1d, Floats2d
 
 from . import extensions
+from .diagnosis import explain_divergence, explain_out_of_memory, not_finite
 from .labels import get_labels
 from .queries import register
 from .scorers import summary_score
@@ -297,47 +297,9 @@ class BertSum(TrainablePipe):
 
         Raises ValueError if a gradient is not finite: training has diverged.
         """
-        try:
-            with explain_out_of_memory(self.name):
-                super().finish_update(sgd)
-        except FloatingPointError as error:
-            raise ValueError(self._advise("gradient")) from error
+        with explain_out_of_memory(self.name), explain_divergence(self.name):
+            super().finish_update(sgd)
 
     def _check_finite(self, what: str, logits: list[Floats1d]) -> None:
         if not all(self.model.ops.xp.isfinite(doc_logits).all() for doc_logits in logits):
-            raise ValueError(self._advise(what))
-
-    def _advise(self, what: str) -> str:
-        return (
-            f"The {what} of '{self.name}' is not finite. Lower the learning rate "
-            "([training.optimizer] learn_rate), warm up for longer, or turn mixed_precision off; "
-            "the best model so far is in the output directory."
-        )
-
-
-# What torch, on GPU and CPU, and its libraries say, in lower case.
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "not enough memory",
-    "can't allocate memory",
-    "cublas_status_alloc_failed",
-)
-
-
-@contextmanager
-def explain_out_of_memory(name: str) -> Iterator[None]:
-    """Turn whatever is raised when memory runs out into a MemoryError that says what to lower.
-
-    name: The component that was at work.
-    """
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        message = str(error).lower()
-        if not isinstance(error, MemoryError) and not any(s in message for s in _OUT_OF_MEMORY):
-            raise
-        raise MemoryError(
-            f"'{name}' ran out of memory. In training, lower the size of [training.batcher], raise "
-            "[training] accumulate_gradient, or lower the encoder's max_length. In prediction, "
-            "lower the encoder's max_batch_tokens or the batch_size of nlp.pipe."
-        ) from error
+            raise not_finite(what, self.name)

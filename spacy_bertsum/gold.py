@@ -1,7 +1,7 @@
 """Record → gold document: its sentences, which of them are the summary, and the reference text."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from . import extensions
+from .abstractive.attributes import attribute_name, install
 from .language import LANG, detect_language
 from .oracle import greedy_oracle
 from .records import Record
@@ -50,6 +51,8 @@ def find_gold(
     record's makes sentences of its own, which are never gold. Labels are taken as they are; without
     them, the greedy oracle chooses.
 
+    Without a reference in the language of the text there is no oracle, and `chosen` is None.
+
     A reference that shares no word with any sentence (another language, another text) leaves
     `chosen` None: nothing is known about the sentences then, and a model that learns from them that
     no sentence matters learns wrong. Labels that are all 0 are knowledge, and `chosen` is empty.
@@ -64,14 +67,17 @@ def find_gold(
         candidates = list(range(len(starts)))
     else:
         starts, candidates = _align(doc, record.sents)
+    references = record.references or dict(record.summaries).get(lang)
     if record.labels is not None:
         pairs = zip(candidates, record.labels, strict=True)
         chosen = sorted({i for i, label in pairs if label})
+    elif not references:
+        chosen = None
     else:
         bounds = list(pairwise([*starts, len(doc)]))
         candidates = sorted(set(candidates))
         texts = [doc[slice(*bounds[i])].text for i in candidates]
-        oracle = greedy_oracle(texts, record.references, max_sents)
+        oracle = greedy_oracle(texts, references, max_sents)
         chosen = [candidates[i] for i in oracle] or None
     return Gold(lang, array("I", starts), None if chosen is None else array("I", chosen))
 
@@ -102,7 +108,8 @@ def set_gold(doc: Doc, record: Record, gold: Gold) -> Doc:
     """Write what is known about a document to it.
 
     Sets the sentence boundaries, ``doc.spans["summary"]`` where the gold sentences are known,
-    ``doc._.summary`` where there is a reference (a list where there are several), and
+    ``doc._.summary`` where there is a reference (a list where there are several),
+    ``doc._.summary_<lang>`` for each of the record's summaries by language, and
     ``doc.user_data["lang"]``.
 
     doc: The tokenized text of the record.
@@ -114,14 +121,21 @@ def set_gold(doc: Doc, record: Record, gold: Gold) -> Doc:
     doc.from_array(SENT_START, values.astype("uint64"))
     doc.user_data[LANG] = gold.lang
     if record.references:
-        single = len(record.references) == 1
-        doc._.set(extensions.SUMMARY, record.references[0] if single else list(record.references))
+        doc._.set(extensions.SUMMARY, _one_or_all(record.references))
+    for lang, references in record.summaries:
+        name = attribute_name(lang)
+        install(name)
+        doc._.set(name, _one_or_all(references))
     if gold.chosen is not None:
         bounds = list(pairwise([*gold.starts, len(doc)]))
         doc.spans[extensions.SPANS_KEY] = [
             Span(doc, *bounds[i], label=extensions.LABEL) for i in gold.chosen
         ]
     return doc
+
+
+def _one_or_all(references: Sequence[str]) -> str | list[str]:
+    return references[0] if len(references) == 1 else list(references)
 
 
 def make_splitter(nlp: Language) -> Callable[[Doc], Doc]:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 
 TEXT = "text"
 SUMMARY = "summary"
+SUMMARIES = "summaries"
 
 OPENERS: dict[str, Callable[..., Any]] = {
     "": open,
@@ -38,11 +39,12 @@ class BadRecord(ValueError):
 class Record:
     """A document with its summary: the text of one, the gold sentences, or both.
 
-    references: The reference summaries, alternatives to one another; empty where gold sentences
-        take their place.
+    references: The reference summaries, alternatives to one another; empty where gold sentences or
+        summaries in other languages take their place.
     lang: Language code of the text.
     sents: Start and end of its sentences, in characters of the text; None if not known.
     labels: 1 for each of them that belongs to the summary, else 0; None if not known.
+    summaries: Reference summaries in other languages, or in several: (language code, alternatives).
     """
 
     text: str
@@ -51,6 +53,7 @@ class Record:
     id: str | int | None = None
     sents: tuple[tuple[int, int], ...] | None = None
     labels: tuple[int, ...] | None = None
+    summaries: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Row(NamedTuple):
@@ -151,9 +154,9 @@ def _read_parquet(path: Path, file: BinaryIO, text_field: str, summary_field: st
     try:
         table = ParquetFile(file)
         columns = table.schema_arrow.names
-        summary = [] if "labels" in columns else [summary_field]
+        summary = [] if {"labels", SUMMARIES} & set(columns) else [summary_field]
         _check_columns(path, columns, [text_field, *summary])
-        fields = (text_field, summary_field, "lang", "id", "sents", "labels")
+        fields = (text_field, summary_field, "lang", "id", "sents", "labels", SUMMARIES)
         wanted = [name for name in columns if name in fields]
         for batch in table.iter_batches(PARQUET_ROWS, columns=wanted):
             for data in batch.to_pylist():
@@ -223,15 +226,17 @@ def make_record(
 
     fields: The text; the summary, a string or a list of alternatives; if known "lang", "id", and
         "sents", a list of the text's sentences in order, which may differ from it in white space,
-        with "labels", 0 or 1 for each. With labels, there need not be a summary.
+        with "labels", 0 or 1 for each, and "summaries", an object with a summary for each of
+        several languages by its code. With labels or summaries, there need not be a summary.
     RAISES: BadRecord if the record is of no use.
     """
     text = _check_string(get_text(fields, text_field), text_field)
     summary, sents, labels = (fields.get(key) for key in (summary_field, "sents", "labels"))
-    if summary is None and labels is None:
+    summaries = _check_summaries(fields.get(SUMMARIES))
+    if summary is None and labels is None and not summaries:
         raise BadRecord(
             f"Expected a summary in the field '{summary_field}', or gold sentences in the fields "
-            "'sents' and 'labels'"
+            f"'sents' and 'labels', or summaries by language in the field '{SUMMARIES}'"
         )
     references = () if summary is None else _check_summary(summary, summary_field)
     spans = None if sents is None else find_sents(text, _check_list(sents, "sents"))
@@ -240,7 +245,7 @@ def make_record(
         filled = [start < end for start, end in spans]
         spans = tuple(compress(spans, filled))
         labels = None if labels is None else tuple(compress(labels, filled))
-    return Record(text, references, get_lang(fields), get_id(fields), spans, labels)
+    return Record(text, references, get_lang(fields), get_id(fields), spans, labels, summaries)
 
 
 def _check_string(string: Any, name: str) -> str:
@@ -267,6 +272,22 @@ def _check_summary(summary: Any, name: str) -> tuple[str, ...]:
         return (_check_string(summary, name),)
     references = _check_list(summary, name)
     return tuple(_check_string(ref, f"{name}[{i}]") for i, ref in enumerate(references))
+
+
+def _check_summaries(summaries: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if summaries is None:
+        return ()
+    if not isinstance(summaries, dict):
+        raise BadRecord(
+            f"'{SUMMARIES}' must be an object with a summary for each language code, not "
+            f"{summaries!r:.60}"
+        )
+    # In a table every row has all languages of the column.
+    filled = {lang: summary for lang, summary in summaries.items() if summary is not None}
+    for lang in filled:
+        if not lang.replace("-", "_").isidentifier():
+            raise BadRecord(f"'{SUMMARIES}' has {lang!r:.60}, which is no language code")
+    return tuple((k, _check_summary(v, f"{SUMMARIES}.{k}")) for k, v in filled.items())
 
 
 def _check_labels(labels: Any, spans: Sequence[tuple[int, int]] | None) -> tuple[int, ...]:

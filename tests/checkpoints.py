@@ -45,6 +45,7 @@ def _bert():
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special)
     tokenizer.train_from_iterator(TEXTS, trainer)
+    tokenizer.decoder = decoders.WordPiece()
     fast = BertTokenizerFast(tokenizer_object=tokenizer, model_max_length=MAX_POSITIONS)
     config = BertConfig(
         vocab_size=len(fast),

@@ -179,6 +179,7 @@ def _model(family: str, n_vocab: int, tokenizer: PreTrainedTokenizerBase):
         "d_ff": 64,
         "num_layers": 1,
         "num_heads": 2,
+        "dropout_rate": 0.0,
         "pad_token_id": 1,
         "eos_token_id": 2,
         "decoder_start_token_id": 1,

@@ -39,6 +39,13 @@ def test_labels_stand_for_a_summary():
     assert record.labels == (0, 1, 0)
 
 
+def test_summaries_in_other_languages():
+    fields = {"text": "A.", "summaries": {"de": "B.", "zh-Hant": ["C.", "D."], "fr": None}}
+    record = make_record(fields)
+    assert record.references == ()
+    assert record.summaries == (("de", ("B.",)), ("zh-Hant", ("C.", "D.")))
+
+
 def test_empty_sents_are_dropped_with_their_labels():
     record = make_record(
         {"text": "One. Two.", "sents": ["", "One.", " ", "Two."], "labels": [0, 0, 0, 1]}
@@ -63,6 +70,9 @@ def test_fields_by_other_names():
         ({"summary": []}, "'summary' must be a list with at least one element"),
         ({"summary": ["A.", " "]}, r"'summary\[1\]' is empty"),
         ({"summary": ["A.", None]}, r"'summary\[1\]' is no string"),
+        ({"summaries": ["B."]}, "'summaries' must be an object with a summary for each language"),
+        ({"summaries": {"de": ""}}, "'summaries.de' is empty"),
+        ({"summaries": {"in German": "B."}}, "'in German', which is no language code"),
         ({"labels": [1, 0]}, "'labels' without 'sents'"),
         ({"sents": SENTS, "labels": [1, 0]}, "2 labels for 3 sents"),
         ({"sents": SENTS, "labels": [1, 0, "0"]}, r"'labels\[2\]' must be 0 or 1, not '0'"),

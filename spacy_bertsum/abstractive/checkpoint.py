@@ -5,16 +5,17 @@ the files of a trained pipeline.
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import srsly
 import torch
-from thinc.api import get_torch_default_device
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+from thinc.api import Optimizer, get_torch_default_device
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel
 
-from ..layers.shim import LateShim
+from ..layers.shim import LateShim, has_bfloat16
 from . import codes
 from .languages import Direction, Languages, unsupported
 
@@ -31,14 +32,26 @@ class Checkpoint:
     """An encoder-decoder, its tokenizer and its languages.
 
     languages: Keyword arguments of `Languages`.
-    RAISES: ValueError if there is no such checkpoint, or its tokenizer needs another library.
     """
 
-    def __init__(self, name: str | Path, **languages: Any):
+    def __init__(self, model: PreTrainedModel, tokenizer: Any, **languages: Any):
+        self.model = model
+        self.tokenizer = tokenizer
+        self.languages = Languages(self.tokenizer, model.config, **languages)
+        self._directions: dict[tuple[str, str], Direction] = {}
+        unk = self.tokenizer.unk_token_id
+        self.unk: int = self.tokenizer.pad_token_id if unk is None else unk
+        self._reserved = frozenset(self.tokenizer.all_special_ids) - {self.unk}
+
+    @classmethod
+    def load(cls, name: str | Path, **languages: Any) -> "Checkpoint":
+        """Load a checkpoint by the name it has on a hub, or by its directory.
+
+        RAISES: ValueError if there is no such checkpoint, or its tokenizer needs another library.
+        """
         try:
-            config = AutoConfig.from_pretrained(name)
-            self.tokenizer = AutoTokenizer.from_pretrained(name)
-            self.model = AutoModelForSeq2SeqLM.from_pretrained(name, torch_dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(name)
+            model = AutoModelForSeq2SeqLM.from_pretrained(name, torch_dtype=torch.float32)
         except (OSError, ValueError, ImportError) as error:
             raise ValueError(
                 f"Can't load the encoder-decoder '{name}': it is neither the directory of a "
@@ -46,11 +59,7 @@ class Checkpoint:
                 "could be downloaded, or its tokenizer needs a library that is not installed: "
                 f"M2M100 and Marian need sentencepiece. {error}"
             ) from error
-        self.languages = Languages(self.tokenizer, config, **languages)
-        self._directions: dict[tuple[str, str], Direction] = {}
-        unk = self.tokenizer.unk_token_id
-        self._unk = self.tokenizer.pad_token_id if unk is None else unk
-        self._reserved = frozenset(self.tokenizer.all_special_ids) - {self._unk}
+        return cls(model, tokenizer, **languages)
 
     def direction(self, source: str, target: str) -> Direction:
         """How to go from one language to another; ValueError if the checkpoint can't."""
@@ -62,11 +71,33 @@ class Checkpoint:
     def encode(self, texts: list[str]) -> list[list[int]]:
         """The word pieces of texts, without special ones: what a text spells like these is
         unknown."""
-        if not texts:
-            return []
-        rows = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-        reserved, unk = self._reserved, self._unk
+        return self._encode(text=texts) if texts else []
+
+    def encode_target(self, texts: list[str]) -> list[list[int]]:
+        """The word pieces of texts to be written; Marian's are not those of texts to be read."""
+        # Tokenizers that are told the language have one vocabulary, and want to be told first.
+        field = "text" if hasattr(self.tokenizer, "tgt_lang") else "text_target"
+        return self._encode(**{field: texts}) if texts else []
+
+    def _encode(self, **texts: list[str]) -> list[list[int]]:
+        rows = self.tokenizer(**texts, add_special_tokens=False, verbose=False)["input_ids"]
+        reserved, unk = self._reserved, self.unk
         return [[unk if i in reserved else i for i in row] for row in rows]
+
+    @property
+    def start(self) -> int:
+        """The id that starts the decoder where the language doesn't."""
+        start = self.model.generation_config.decoder_start_token_id
+        return self.model.config.decoder_start_token_id if start is None else start
+
+    def pad(self, rows: list[list[int]]) -> dict[str, torch.Tensor]:
+        """Rows of ids as a batch on the model's device."""
+        width = max(map(len, rows))
+        pad = self.tokenizer.pad_token_id
+        ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows])
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
+        device = self.model.device
+        return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
 
     def max_input(self) -> int:
         """The longest input, special pieces included."""
@@ -110,17 +141,51 @@ class Seq2SeqShim(LateShim):
     name: A checkpoint by hub name or directory; with {source} and {target} in it, a checkpoint for
         each pair, loaded when the pair is first needed.
     names: A table of pairs instead: {"de-en": name or directory}.
+    mixed_precision: In training, bfloat16 on a processor or GPU that has instructions for it.
     languages: Keyword arguments of `Languages`.
     """
 
-    def __init__(self, name: str | None, names: Mapping[str, str] | None, **languages: Any):
+    def __init__(
+        self,
+        name: str | None,
+        names: Mapping[str, str] | None,
+        *,
+        mixed_precision: bool = False,
+        **languages: Any,
+    ):
+        # bfloat16 needs no scaling of gradients, which is all that thinc's flag is about.
         super().__init__()
+        self._use_bfloat16 = mixed_precision
+        self._encoder_rate: EncoderRate | None = None
         self.name = name
         self.names = {_pair_key(*_split(pair)): str(path) for pair, path in (names or {}).items()}
         self.languages = languages
         self.checkpoints: dict[str, Checkpoint] = {}
         # Of a loaded pipeline: no hub is asked for what it did not bring along.
         self.is_closed = False
+
+    def autocast(self) -> torch.autocast:
+        """The precision of the forward pass in training."""
+        on_gpu = self.device.type == "cuda"
+        has_it = torch.cuda.is_bf16_supported(False) if on_gpu else has_bfloat16()
+        enabled = self._use_bfloat16 and has_it
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def train(self) -> None:
+        """Turn dropout on."""
+        for checkpoint in self.checkpoints.values():
+            checkpoint.model.train()
+
+    def set_encoder_rate(self, schedule: float | Iterable[float] | None) -> None:
+        """Give the encoder a learning rate of its own; None: that of the optimizer."""
+        self._encoder_rate = None if schedule is None else EncoderRate(schedule)
+
+    def learn_rate(self, parameter: str, optimizer: Optimizer) -> float:
+        _, side, *_ = _inside(parameter)
+        if self._encoder_rate is None or side != "encoder":
+            return optimizer.learn_rate
+        # The optimizer's own count goes on where training is resumed.
+        return self._encoder_rate.at(optimizer.nr_update[self.id, parameter] + 1)
 
     @property
     def is_pattern(self) -> bool:
@@ -136,7 +201,9 @@ class Seq2SeqShim(LateShim):
 
     def _add(self, key: str, name: str | Path) -> None:
         pair = None if key == ALL else _split(key)
-        checkpoint = Checkpoint(name, pair=pair, **self.languages)
+        self._keep(key, Checkpoint.load(name, pair=pair, **self.languages))
+
+    def _keep(self, key: str, checkpoint: Checkpoint) -> None:
         checkpoint.model.eval().to(get_torch_default_device())
         self.checkpoints[key] = checkpoint
         # What the optimizer, and moving between devices, go over.
@@ -210,6 +277,31 @@ class Seq2SeqShim(LateShim):
                 path.write_bytes(content)
             self.restore(folder)
         return self
+
+
+class EncoderRate:
+    """A schedule that can be asked for the rate of any step that is not behind the last one.
+
+    schedule: A rate, or one for each step; after its end the last one holds.
+    """
+
+    def __init__(self, schedule: float | Iterable[float]):
+        self._rates = repeat(schedule) if isinstance(schedule, int | float) else iter(schedule)
+        self._step = 0
+        self._rate = 0.0
+
+    def at(self, step: int) -> float:
+        """The rate of a step, from 1 on."""
+        while self._step < step:
+            self._rate = float(next(self._rates, self._rate))
+            self._step += 1
+        return self._rate
+
+
+def _inside(parameter: str) -> list[str]:
+    """The name of a parameter in its model, without what families wrap their two sides in."""
+    key, *path = parameter.split(".")
+    return [key, *(path[1:] if path[0] == "model" else path)]
 
 
 def _split(pair: str) -> tuple[str, str]:

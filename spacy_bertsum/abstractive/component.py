@@ -1,8 +1,8 @@
 """The pipeline component ``bertsum_abs``. It imports neither torch nor transformers: spaCy imports
 this module for every pipeline in an environment where the package is installed."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,23 @@ import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span
-from spacy.training import Example
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Model
+from thinc.api import Model, Optimizer
+from thinc.types import Floats1d
 
 from .. import extensions
-from ..language import detect_language, get_lang
-from ..sentencizer import MULTIPLE, find_sentences
-from ..surface import clean, join, separators
+from ..diagnosis import explain_divergence, explain_out_of_memory, not_finite
+from ..sentencizer import find_sentences
+from ..surface import clean
 from . import attributes
-from .codes import base, normalize
-from .settings import Generation, Passage, Request
+from .codes import base
+from .drafts import Written, join_parts, make_draft, make_passages
+from .pairs import make_pairs
+from .scorer import written_score
+from .settings import Generation, Pair, Passage, Request
 from .support import Support, find_support, sentence_encoder_of
-from .windows import make_windows, text_of
 
 SOURCES = ("summary", "doc")
 UNITS = ("auto", "sentence", "text")
@@ -42,15 +45,26 @@ DEFAULT_CONFIG = {
     "no_repeat_ngram_size": None,
     "min_support": 0.5,
     "progress": False,
-    "scorer": None,
+    "encoder_learn_rate": None,
+    "scorer": {"@scorers": "spacy-bertsum.written_scorer.v1"},
 }
 
 
-@Language.factory("bertsum_abs", requires=["doc.sents"], default_config=DEFAULT_CONFIG)
+@Language.factory(
+    "bertsum_abs",
+    requires=["doc.sents"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights={
+        "written_rouge_1": 0.5,
+        "written_rouge_2": 0.5,
+        "written_rouge_l": 0.0,
+        "written_per_lang": None,
+    },
+)
 def make_bertsum_abs(
     nlp: Language,
     name: str,
-    model: Model[Request, list[str]],
+    model: Model[Request | Sequence[Pair], list],
     target_lang: str,
     source: str,
     source_lang: str | None,
@@ -64,6 +78,7 @@ def make_bertsum_abs(
     no_repeat_ngram_size: int | None,
     min_support: float | None,
     progress: bool,
+    encoder_learn_rate: Any,
     scorer: Callable | None,
 ) -> "BertSumAbs":
     generation = Generation(
@@ -86,26 +101,9 @@ def make_bertsum_abs(
         generation=generation,
         min_support=min_support,
         progress=progress,
+        encoder_learn_rate=encoder_learn_rate,
         scorer=scorer,
     )
-
-
-@dataclass
-class Written:
-    """A written summary: its parts, each with the sentences it came from.
-
-    parts: (text, sentences) in the order of the document.
-    spans: All sentences it came from.
-    source_lang: The language of the document.
-    is_copy: Whether the parts are the sentences themselves.
-    """
-
-    parts: list[tuple[str, list[Span]]]
-    spans: list[Span]
-    source_lang: str
-    is_copy: bool = False
-    support: list[Support] | None = None
-    text: str = ""
 
 
 class BertSumAbs(TrainablePipe):
@@ -119,7 +117,7 @@ class BertSumAbs(TrainablePipe):
     def __init__(
         self,
         nlp: Language,
-        model: Model[Request, list[str]],
+        model: Model[Request | Sequence[Pair], list],
         name: str = "bertsum_abs",
         *,
         target_lang: str,
@@ -131,12 +129,13 @@ class BertSumAbs(TrainablePipe):
         generation: Generation = Generation(),  # noqa: B008
         min_support: float | None = 0.5,
         progress: bool = False,
-        scorer: Callable | None = None,
+        encoder_learn_rate: float | Iterable[float] | None = None,
+        scorer: Callable | None = written_score,
     ) -> None:
         """Make the component; usually through ``nlp.add_pipe("bertsum_abs", config=...)``.
 
         nlp: The pipeline; the encoder of its `bertsum` measures support.
-        model: Writes a text for every passage.
+        model: Writes a text for every passage, and in training says how likely a reference is.
         target_lang: The language to write, an ISO 639 code.
         source: "summary": translate or rewrite the sentences in doc.spans[spans_key]; "doc":
             summarize the whole document, window by window.
@@ -147,6 +146,10 @@ class BertSumAbs(TrainablePipe):
             with checkpoints that translate.
         min_support: The least similarity of a supported sentence, -1 to 1; None: don't measure.
         progress: Whether to show a progress bar.
+        encoder_learn_rate: In training the learning rate of the encoder, a number or a schedule;
+            the decoder's is that of the optimizer. Liu & Lapata (2019) train an encoder that
+            knows its job ten times as slowly as a new decoder. None: one rate for both.
+        scorer: Called by ``nlp.evaluate``.
         """
         if source not in SOURCES:
             raise ValueError(f"source must be one of {', '.join(SOURCES)}, not {source!r}")
@@ -177,6 +180,7 @@ class BertSumAbs(TrainablePipe):
             **asdict(generation),
         }
         model.shims[0].languages["source"] = source
+        model.shims[0].set_encoder_rate(encoder_learn_rate)
         attributes.install(attr)
 
     @property
@@ -191,7 +195,7 @@ class BertSumAbs(TrainablePipe):
         no sentence boundaries or, with source = "summary", no extract.
         """
         docs = list(docs)
-        drafts = [self._draft(doc) for doc in docs]
+        drafts = [make_draft(doc, self.cfg, self.name) for doc in docs]
         if self.model.shims[0].checkpoints or any(d.spans and not d.is_copy for d in drafts):
             self._load()
         passages, owners = [], []
@@ -199,7 +203,7 @@ class BertSumAbs(TrainablePipe):
             if draft.is_copy:
                 draft.parts = [(clean(span.text), [span]) for span in draft.spans]
                 continue
-            for passage, spans in self._passages(draft):
+            for passage, spans in make_passages(draft, self.cfg, self.model):
                 passages.append(passage)
                 owners.append((draft, spans))
         if passages:
@@ -207,7 +211,7 @@ class BertSumAbs(TrainablePipe):
             for (draft, spans), text in zip(owners, texts, strict=True):
                 draft.parts.append((text, spans))
         for doc, draft in zip(docs, drafts, strict=True):
-            draft.text = _join(draft)
+            draft.text = join_parts(draft)
             draft.support = self._support(doc, draft)
         return drafts
 
@@ -215,67 +219,6 @@ class BertSumAbs(TrainablePipe):
         if not self.model.shims[0].checkpoints:
             self.model.initialize()
         self.model.shims[0].check_target(self.cfg["target_lang"])
-
-    def _draft(self, doc: Doc) -> Written:
-        """What a summary is to be written from."""
-        if not len(doc) or doc.text.isspace():
-            return Written([], [], "und")
-        if self.cfg["source"] == "doc":
-            if not doc.has_annotation("SENT_START"):
-                raise ValueError(
-                    f"'{self.name}' needs sentence boundaries, and this document has none. Add a "
-                    'component that sets them before it: nlp.add_pipe("multilingual_sentencizer")'
-                )
-            spans = [sent for sent in doc.sents if sent.text.strip()]
-        else:
-            key = self.cfg["spans_key"]
-            if key not in doc.spans:
-                raise ValueError(
-                    f"'{self.name}' writes from the extract in doc.spans[{key!r}], and this "
-                    'document has none. Add nlp.add_pipe("bertsum") before it, or set '
-                    'source = "doc".'
-                )
-            spans = list(doc.spans[key])
-        lang = self._source_lang(doc)
-        is_same = lang == "und" or normalize(lang) == normalize(self.cfg["target_lang"])
-        is_same |= lang == base(self.cfg["target_lang"])
-        return Written([], spans, lang, is_copy=is_same and self.cfg["source"] == "summary")
-
-    def _source_lang(self, doc: Doc) -> str:
-        lang = self.cfg["source_lang"] or get_lang(doc)
-        if lang in MULTIPLE:
-            lang = detect_language(doc.text)
-        return lang
-
-    def _passages(self, draft: Written) -> Iterator[tuple[Passage, list[Span]]]:
-        """What is written at once, each with the sentences it reads."""
-        if not draft.spans:
-            return
-        from .generation import max_passage
-
-        target = self.cfg["target_lang"]
-        source = target if draft.source_lang == "und" else draft.source_lang
-        checkpoint, limit = max_passage(self.model, source, target)
-        gaps = separators([span.text_with_ws for span in draft.spans])
-        sents = [clean(span.text) for span in draft.spans]
-        is_translation = checkpoint.direction(source, target).is_translation
-        unit = self.cfg["unit"]
-        if self.cfg["source"] == "doc":
-            unit = "text"
-        elif unit == "auto":
-            unit = "sentence" if is_translation else "text"
-        indices = [[i] for i in range(len(sents))] if unit == "sentence" else [range(len(sents))]
-        for unit_sents in indices:
-            windows = make_windows(
-                [sents[i] for i in unit_sents],
-                [gaps[i] for i in unit_sents],
-                lambda text: len(checkpoint.encode([text])[0]),
-                limit,
-            )
-            for window in windows:
-                text = text_of(window, [gaps[i] for i in unit_sents])
-                numbers = dict.fromkeys(unit_sents[part.sentence] for part in window)
-                yield Passage(text, source, target), [draft.spans[i] for i in numbers]
 
     def _support(self, doc: Doc, draft: Written) -> list[Support]:
         least = self.cfg["min_support"]
@@ -340,10 +283,14 @@ class BertSumAbs(TrainablePipe):
         *,
         nlp: Language | None = None,
     ) -> None:
-        """Load the checkpoint, and see that it can write the target language.
+        """Load the checkpoint, or make it, and see that it can write the target language.
 
-        Raises ValueError if there is no such checkpoint, or it can't.
+        get_examples: Returns gold examples. There may be none, or none with a reference, to use a
+            checkpoint as it is.
+
+        Raises ValueError if there is no such checkpoint, or it can't write the language.
         """
+        validate_get_examples(get_examples, "BertSumAbs.initialize")
         self._load()
         if self.cfg["source_lang"]:
             target = self.cfg["target_lang"]
@@ -352,6 +299,83 @@ class BertSumAbs(TrainablePipe):
                 shim.get(self.cfg["source_lang"], target).languages.check(
                     self.cfg["source_lang"], target
                 )
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch of examples by teacher forcing.
+
+        A document teaches as many times as it has references: ``doc._.summary_<lang>``, in all
+        languages that the checkpoint is told apart by a token; see `pairs.make_pairs`. Documents
+        without any teach nothing.
+
+        drop: Not used: dropout is that of the checkpoint's config.
+        RETURNS: The losses by component; this one's is the mean over the references' word pieces.
+
+        Raises ValueError if a document has no sentence boundaries or, with source = "summary", no
+        extract, neither predicted nor gold.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "BertSumAbs.update")
+        self._load()
+        pairs = [
+            pair for eg in examples for pair in make_pairs(eg, self.cfg, self.model, self.name)
+        ]
+        if not pairs:
+            return losses
+        with explain_out_of_memory(self.name):
+            scores, backprop = self.model.begin_update(pairs)
+            loss, d_scores = self.get_loss(examples, scores)
+            backprop(d_scores)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: list[Floats1d]
+    ) -> tuple[float, list[Floats1d]]:
+        """The mean over all word pieces of the batch, label-smoothed (Liu & Lapata 2019).
+
+        scores: The losses of the pieces of every reference.
+        RETURNS: The loss, and its gradient with respect to those of the pieces.
+
+        Raises ValueError if a loss is not finite: training has diverged.
+        """
+        ops = self.model.ops
+        if not all(ops.xp.isfinite(values).all() for values in scores):
+            raise not_finite("loss", self.name)
+        n_pieces = max(1, sum(map(len, scores)))
+        loss = float(sum(values.sum() for values in scores)) / n_pieces
+        return loss, [ops.xp.full_like(values, 1 / n_pieces) for values in scores]
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Change the weights by the gradients that `update` has gathered.
+
+        Raises ValueError if a gradient is not finite: training has diverged.
+        """
+        with explain_out_of_memory(self.name), explain_divergence(self.name):
+            super().finish_update(sgd)
+
+    @property
+    def target_lang(self) -> str:
+        """The language that is written; assign another one to change it."""
+        return self.cfg["target_lang"]
+
+    @target_lang.setter
+    def target_lang(self, lang: str) -> None:
+        if self.cfg["summary_attr"] == attributes.attribute_name(self.target_lang):
+            self.cfg["summary_attr"] = attributes.attribute_name(lang)
+            attributes.install(self.cfg["summary_attr"])
+        self.cfg["target_lang"] = lang
+        self.model.shims[0].check_target(lang)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the settings, and the checkpoint in the directory "model" as it is on a hub."""
@@ -379,10 +403,3 @@ def _sentences(text: str, lang: str) -> list[str]:
     starts = [0, *find_sentences(text, lang)[1:], len(text)]
     sents = [clean(text[a:b]) for a, b in pairwise(starts)]
     return [sent for sent in sents if sent]
-
-
-def _join(draft: Written) -> str:
-    texts = [text for text, _ in draft.parts if text]
-    if draft.is_copy:
-        return join(texts, separators([span.text_with_ws for span in draft.spans]))
-    return join(texts, separators(texts))

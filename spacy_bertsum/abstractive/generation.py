@@ -10,9 +10,10 @@ from spacy.util import logger
 from thinc.api import Model
 from tqdm import tqdm
 
-from ..component import explain_out_of_memory
+from ..diagnosis import explain_out_of_memory
 from ..packing import batch_by_padded_size
 from .checkpoint import Checkpoint, Seq2SeqShim
+from .forcing import force
 from .languages import Direction
 from .settings import Generation, Passage, Request
 
@@ -20,7 +21,8 @@ T = TypeVar("T")
 
 
 def seq2seq(shim: Seq2SeqShim, **attrs: Any) -> Model[Request, list[str]]:
-    """Write a text for every passage; see `spacy_bertsum.abstractive.architecture`."""
+    """Write a text for every passage, or in training find the losses of a reference for each; see
+    `spacy_bertsum.abstractive.architecture`."""
     return Model("seq2seq", _forward, init=_init, shims=[shim], attrs=attrs)
 
 
@@ -30,9 +32,13 @@ def _init(model: Model, X: Any = None, Y: Any = None) -> None:
         shim.load()
 
 
-def _forward(model: Model, request: Request, is_train: bool) -> tuple[list[str], Callable]:
+def _forward(model: Model, request: Any, is_train: bool) -> tuple[list, Callable]:
     if is_train:
-        raise NotImplementedError("Writing can't be trained through; train on reference summaries")
+        return force(model, request)
+    return _write(model, request), lambda d_texts: request
+
+
+def _write(model: Model, request: Request) -> list[str]:
     texts = [""] * len(request.passages)
     with tqdm(total=len(texts), disable=not request.progress, leave=False, unit="text") as bar:
         for checkpoint, direction, indices in _groups(model, request.passages):
@@ -50,7 +56,7 @@ def _forward(model: Model, request: Request, is_train: bool) -> tuple[list[str],
                 for place, text in zip(places, written, strict=True):
                     texts[indices[place]] = text
                 bar.update(len(places))
-    return texts, lambda d_texts: request
+    return texts
 
 
 def _groups(
@@ -142,7 +148,7 @@ def generate(
         arguments["decoder_start_token_id"] = direction.start
     model.eval()
     with torch.inference_mode():
-        output = model.generate(**_pad(checkpoint, rows), max_new_tokens=None, **arguments)
+        output = model.generate(**checkpoint.pad(rows), max_new_tokens=None, **arguments)
     # What starts the decoder and the forced token are no text, whether special or not.
     skip = 1 if direction.forced_bos is None else 2
     eos = checkpoint.tokenizer.eos_token_id
@@ -179,7 +185,7 @@ def embed(model: Model, passages: Sequence[Passage]) -> numpy.ndarray:
             checkpoint: Checkpoint = checkpoint,
             span: tuple[int, int] = span,
         ) -> list[numpy.ndarray]:
-            inputs = _pad(checkpoint, batch)
+            inputs = checkpoint.pad(batch)
             with torch.inference_mode():
                 hidden = checkpoint.model.get_encoder()(**inputs).last_hidden_state.float()
             ends = [max(len(row) - span[1], span[0] + 1) for row in batch]
@@ -190,12 +196,3 @@ def embed(model: Model, passages: Sequence[Passage]) -> numpy.ndarray:
             for place, mean in zip(places, means, strict=True):
                 vectors[indices[place]] = mean
     return numpy.stack(vectors)
-
-
-def _pad(checkpoint: Checkpoint, rows: list[list[int]]) -> dict[str, torch.Tensor]:
-    width = max(map(len, rows))
-    pad = checkpoint.tokenizer.pad_token_id
-    ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
-    device = checkpoint.model.device
-    return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}

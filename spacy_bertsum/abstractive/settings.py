@@ -60,6 +60,14 @@ class Passage:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A passage and what is to be written of it."""
+
+    passage: Passage
+    reference: str
+
+
+@dataclass(frozen=True)
 class Request:
     """What the model is asked to do: the passages, how, and whether to show progress."""
 

@@ -343,8 +343,9 @@ def _print_counts(counts: Counter[str], output: Path) -> None:
     if counts["without_gold"]:
         lines.append(
             printer.warn(
-                "Documents without gold sentences, from which training learns nothing: "
-                f"{counts['without_gold']:,}. No sentence shares a word with their summary"
+                "Documents without gold sentences, from which a bertsum learns nothing: "
+                f"{counts['without_gold']:,}. They have no summary in their language, or no "
+                "sentence shares a word with it"
             )
         )
     if counts["bad"]:

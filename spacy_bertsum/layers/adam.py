@@ -21,7 +21,10 @@ def can_step(optimizer: Optimizer) -> bool:
 
 
 def step(
-    optimizer: Optimizer, parameters: dict[Hashable, torch.nn.Parameter], norms: list[float]
+    optimizer: Optimizer,
+    parameters: dict[Hashable, torch.nn.Parameter],
+    norms: list[float],
+    rates: list[float],
 ) -> None:
     """Do what calling the optimizer for each tensor does, in a quarter of the time.
 
@@ -32,15 +35,17 @@ def step(
     optimizer: One that `can_step`.
     parameters: By the keys that the optimizer knows them by, each with a gradient.
     norms: Of the gradients.
+    rates: The learning rate of each parameter.
     """
-    by_update: dict[int, list[tuple[torch.Tensor, ...]]] = defaultdict(list)
-    for (key, parameter), norm in zip(parameters.items(), norms, strict=True):
+    groups: dict[tuple[int, float], list[tuple[torch.Tensor, ...]]] = defaultdict(list)
+    for (key, parameter), norm, rate in zip(parameters.items(), norms, rates, strict=True):
         if optimizer.grad_clip and norm >= optimizer.grad_clip:
             parameter.grad.mul_(optimizer.grad_clip / norm)
         optimizer.nr_update[key] += 1
         moments = [_moment(m, key, parameter) for m in (optimizer.mom1, optimizer.mom2)]
-        by_update[optimizer.nr_update[key]].append((parameter.data, parameter.grad, *moments))
-    for n_updates, tensors in by_update.items():
+        group = (optimizer.nr_update[key], rate)
+        groups[group].append((parameter.data, parameter.grad, *moments))
+    for (n_updates, rate), tensors in groups.items():
         data, gradients, mom1, mom2 = (list(column) for column in zip(*tensors, strict=True))
         adamw(
             data,
@@ -54,7 +59,7 @@ def step(
             amsgrad=False,
             beta1=optimizer.b1,
             beta2=optimizer.b2,
-            lr=optimizer.learn_rate,
+            lr=rate,
             weight_decay=optimizer.L2,
             # torch adds it to the root of the corrected moment, thinc to that of the moment.
             eps=optimizer.eps / (1 - optimizer.b2**n_updates) ** 0.5,

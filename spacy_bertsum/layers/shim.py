@@ -114,15 +114,21 @@ class LateShim(PyTorchShim):
             norms = torch.stack([p.grad.norm() for p in parameters.values()]).tolist()
             if not all(map(math.isfinite, norms)):
                 raise FloatingPointError("a gradient is not finite")
+            rates = [self.learn_rate(name, optimizer) for _, name in parameters]
             if adam.can_step(optimizer):
-                adam.step(optimizer, parameters, norms)
+                adam.step(optimizer, parameters, norms, rates)
             else:
-                for key, parameter in parameters.items():
+                for (key, parameter), rate in zip(parameters.items(), rates, strict=True):
                     weights, gradient = torch2xp(parameter.data), torch2xp(parameter.grad)
-                    weights, _ = optimizer(key, weights, gradient)
+                    scale = rate / optimizer.learn_rate if optimizer.learn_rate else 0.0
+                    weights, _ = optimizer(key, weights, gradient, lr_scale=scale)
                     parameter.data = xp2torch(weights, device=parameter.device)
         self._model.zero_grad(set_to_none=True)
         self._grad_scaler.update()
+
+    def learn_rate(self, parameter: str, optimizer: Optimizer) -> float:
+        """The learning rate of a parameter in the next update, by its name."""
+        return optimizer.learn_rate
 
     def to_device(self, device_type: str, device_id: int) -> None:
         if self.is_built:

@@ -1,0 +1,110 @@
+"""Documents → passages to be written, each with the sentences it reads."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.tokens import Doc, Span
+from thinc.api import Model
+
+from ..language import detect_language, get_lang
+from ..sentencizer import MULTIPLE
+from ..surface import clean, join, separators
+from .codes import base, normalize
+from .settings import Passage
+from .support import Support
+from .windows import make_windows, text_of
+
+
+@dataclass
+class Written:
+    """A written summary: its parts, each with the sentences it came from.
+
+    parts: (text, sentences) in the order of the document.
+    spans: All sentences it came from.
+    source_lang: The language of the document.
+    is_copy: Whether the parts are the sentences themselves.
+    """
+
+    parts: list[tuple[str, list[Span]]]
+    spans: list[Span]
+    source_lang: str
+    is_copy: bool = False
+    support: list[Support] | None = None
+    text: str = ""
+
+
+def make_draft(doc: Doc, cfg: Mapping[str, Any], name: str) -> Written:
+    """What the summary of a document is to be written from; nothing is written yet.
+
+    cfg: The settings of the component.
+    name: That of the component.
+    RAISES: ValueError if the document has no sentence boundaries or no extract.
+    """
+    if not len(doc) or doc.text.isspace():
+        return Written([], [], "und")
+    if cfg["source"] == "doc":
+        if not doc.has_annotation("SENT_START"):
+            raise ValueError(
+                f"'{name}' needs sentence boundaries, and this document has none. Add a "
+                'component that sets them before it: nlp.add_pipe("multilingual_sentencizer"); '
+                "in training, name it in [training] annotating_components, too."
+            )
+        spans = [sent for sent in doc.sents if sent.text.strip()]
+    else:
+        key = cfg["spans_key"]
+        if key not in doc.spans:
+            raise ValueError(
+                f"'{name}' writes from the extract in doc.spans[{key!r}], and this document has "
+                'none. Add nlp.add_pipe("bertsum") before it (in training, name it in [training] '
+                'annotating_components, too), or set source = "doc".'
+            )
+        spans = list(doc.spans[key])
+    lang = cfg["source_lang"] or get_lang(doc)
+    if lang in MULTIPLE:
+        lang = detect_language(doc.text)
+    is_same = lang == "und" or normalize(lang) == normalize(cfg["target_lang"])
+    is_same |= lang == base(cfg["target_lang"])
+    return Written([], spans, lang, is_copy=is_same and cfg["source"] == "summary")
+
+
+def make_passages(
+    draft: Written, cfg: Mapping[str, Any], model: Model
+) -> Iterator[tuple[Passage, list[Span]]]:
+    """What is written at once, each with the sentences it reads."""
+    if not draft.spans:
+        return
+    # With torch and transformers, which a pipeline that is never used does without.
+    from .generation import max_passage
+
+    target = cfg["target_lang"]
+    source = target if draft.source_lang == "und" else draft.source_lang
+    checkpoint, limit = max_passage(model, source, target)
+    gaps = separators([span.text_with_ws for span in draft.spans])
+    sents = [clean(span.text) for span in draft.spans]
+    is_translation = checkpoint.direction(source, target).is_translation
+    unit = cfg["unit"]
+    if cfg["source"] == "doc":
+        unit = "text"
+    elif unit == "auto":
+        unit = "sentence" if is_translation else "text"
+    indices = [[i] for i in range(len(sents))] if unit == "sentence" else [range(len(sents))]
+    for unit_sents in indices:
+        windows = make_windows(
+            [sents[i] for i in unit_sents],
+            [gaps[i] for i in unit_sents],
+            lambda text: len(checkpoint.encode([text])[0]),
+            limit,
+        )
+        for window in windows:
+            text = text_of(window, [gaps[i] for i in unit_sents])
+            numbers = dict.fromkeys(unit_sents[part.sentence] for part in window)
+            yield Passage(text, source, target), [draft.spans[i] for i in numbers]
+
+
+def join_parts(draft: Written) -> str:
+    """The text of a written summary."""
+    texts = [text for text, _ in draft.parts if text]
+    if draft.is_copy:
+        return join(texts, separators([span.text_with_ws for span in draft.spans]))
+    return join(texts, separators(texts))
