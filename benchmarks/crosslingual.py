@@ -9,22 +9,19 @@ document's own language as it is (oracle), and what the model writes. The three 
 wrong language, so that names, numbers and what the languages share is all they can get.
 """
 
-import platform
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date
 from itertools import islice
 from pathlib import Path
 
 import numpy
 import spacy
 import srsly
-import torch
 import typer
 from spacy.language import Language
 from tqdm import tqdm
 
-import spacy_bertsum
+from benchmarks.page import describe_run, publish
 from spacy_bertsum.cli.pipelines import get_bertsum, make_doc
 from spacy_bertsum.oracle import greedy_oracle
 from spacy_bertsum.rouge import score_rouge
@@ -96,16 +93,13 @@ def main(
     table = format_table(measure(spacy.load(model), records))
     text = (
         f"# Summaries in other languages: {model}\n\n"
-        f"spacy-bertsum {spacy_bertsum.__version__}, {date.today()}, {platform.machine()} CPU, "
-        f"Python {platform.python_version()}, torch {torch.__version__}. Mean of ROUGE-1, ROUGE-2 "
+        f"{describe_run()}. Mean of ROUGE-1, ROUGE-2 "
         "and ROUGE-L F1 × 100 against references in the language that is written; lead, extract "
         f"and oracle are copies in the document's own. Command: `python -m "
         f"benchmarks.crosslingual {documents.name} --model {model}"
         f"{'' if limit is None else f' --limit {limit}'}`\n\n{table}\n"
     )
-    print(text)
-    if output is not None:
-        output.write_text(text, encoding="utf-8")
+    publish(text, output)
 
 
 if __name__ == "__main__":

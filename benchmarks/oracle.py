@@ -7,22 +7,19 @@ sentence more. Both get the same sentences, and tokenize them. Times are of the 
 """
 
 import os
-import platform
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
 from time import process_time
 
-import numpy
 import spacy
 import typer
 from tqdm import tqdm
 
-import spacy_bertsum
+from benchmarks.page import describe_run, publish
 from scripts.corpora import Corpus, find_corpora
 from spacy_bertsum.cli.pipelines import MAX_LENGTH, SENTENCIZER, TOKENIZER
 from spacy_bertsum.oracle import greedy_oracle
@@ -134,16 +131,13 @@ def main(
     rows = [measure_corpus(corpus, limit or None) for corpus in tqdm(corpora, desc="sets")]
     header = (
         f"# Greedy oracle: plain and fast, {split} split\n\n"
-        f"spacy-bertsum {spacy_bertsum.__version__}, {date.today()}, {platform.machine()} CPU, "
-        f"{os.cpu_count()} cores of which one is used, Python {platform.python_version()}, "
-        f"numpy {numpy.__version__}. Sentences and times are means of a document; the last column "
-        f"counts documents. Command: `python -m benchmarks.oracle DATA --split {split} "
+        f"{describe_run(['numpy'])}, one of {os.cpu_count()} cores. Sentences and "
+        "times are means of a document; the last column counts documents. "
+        f"Command: `python -m benchmarks.oracle DATA --split {split} "
         f"--limit {limit}`\n"
     )
     text = f"{header}\n{format_table(rows)}\n"
-    print(text)
-    if output is not None:
-        output.write_text(text, encoding="utf-8")
+    publish(text, output)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,16 @@ with the same number of characters, those of the document's reference, the last 
 "closed" is the share of the way from LEAD to the greedy oracle.
 """
 
-import platform
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import numpy
 import spacy
-import torch
 import typer
 from spacy.language import Language
 from tqdm import tqdm
 
-import spacy_bertsum
+from benchmarks.page import describe_run, publish
 from scripts.corpora import Corpus, find_corpora
 from scripts.evaluation import (
     CHARACTERS,
@@ -119,16 +116,12 @@ def main(
         rows.append(evaluate_corpus(nlp, corpus, limit or None))
     header = (
         f"# Quality: {model}, {split} split\n\n"
-        f"spacy-bertsum {spacy_bertsum.__version__}, {date.today()}, {platform.machine()} CPU, "
-        f"Python {platform.python_version()}, torch {torch.__version__}. "
-        f"Mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 × 100; n = sentences chosen. "
+        f"{describe_run()}. Mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 × 100; n = sentences chosen. "
         f"Command: `python -m benchmarks.quality DATA --model {model} --split {split} "
         f"--limit {limit}`\n"
     )
     text = f"{header}\n{format_table(rows)}\n"
-    print(text)
-    if output is not None:
-        output.write_text(text, encoding="utf-8")
+    publish(text, output)
 
 
 if __name__ == "__main__":

@@ -8,18 +8,18 @@ answers it. Counted is how often that sentence is the best, and among the best t
 the query against the summary's scores: at weight 0 the query is not looked at.
 """
 
-import json
-import platform
 from collections import defaultdict
-from datetime import date
+from itertools import chain
 from pathlib import Path
 
 import numpy
+import srsly
 import typer
 from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
+from benchmarks.page import describe_run, publish
 from benchmarks.quality import build_pipeline
 
 ROOT = Path(__file__).parent.parent
@@ -29,16 +29,8 @@ KINDS = ("all", "of its language", "in English", "in another language")
 
 def read_documents(folder: Path) -> dict[str, str]:
     """Texts by id."""
-    records = [
-        json.loads(line)
-        for path in sorted(folder.glob("*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
+    records = chain.from_iterable(map(srsly.read_jsonl, sorted(folder.glob("*.jsonl"))))
     return {record["id"]: record["text"] for record in records}
-
-
-def read_queries(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def find_rank(doc: Doc, query: dict[str, str], weight: float) -> int:
@@ -92,18 +84,16 @@ def main(
     output: Path | None = typer.Option(None, help="Markdown file for the table"),
 ) -> None:
     texts = read_documents(ROOT / "assets" / "sample")
-    queries = read_queries(ROOT / "assets" / "queries.jsonl")
+    queries = list(srsly.read_jsonl(ROOT / "assets" / "queries.jsonl"))
     table = format_table(measure(build_pipeline(model), texts, queries))
     text = (
         f"# Queries: {model}\n\n"
-        f"{len(queries)} queries on {len({query['doc'] for query in queries})} documents, "
-        f"{date.today()}, {platform.machine()} CPU. How often the sentence that answers is the "
-        "best / among the best three, by weight of the query. Command: `python -m "
-        f"benchmarks.queries --model {model}`\n\n{table}\n"
+        f"{describe_run()}. {len(queries)} queries on "
+        f"{len({query['doc'] for query in queries})} documents. "
+        "How often the sentence that answers is the best / among the best three, by weight of the "
+        f"query. Command: `python -m benchmarks.queries --model {model}`\n\n{table}\n"
     )
-    print(text)
-    if output is not None:
-        output.write_text(text, encoding="utf-8")
+    publish(text, output)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ cosine of the vectors that the summarizer's head gets; every sentence is encoded
 
 import gzip
 import json
-import platform
 from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
 
 import numpy
@@ -20,6 +18,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
+from benchmarks.page import describe_run, publish
 from benchmarks.quality import build_pipeline
 from spacy_bertsum.cli.pipelines import get_bertsum
 
@@ -99,14 +98,12 @@ def main(
     vectors = {lang: encode(nlp, texts[lang]) for lang in tqdm(texts, desc="languages")}
     text = (
         f"# Sentence retrieval across languages: {model}\n\n"
-        f"{path.name}, {len(texts[pivot])} sentences in {len(texts)} languages, {date.today()}, "
-        f"{platform.machine()} CPU. The share of sentences whose translation is the nearest of "
+        f"{describe_run()}. {path.name}, {len(texts[pivot])} sentences in {len(texts)} "
+        f"languages. The share of sentences whose translation is the nearest of "
         f"all. Command: `python -m benchmarks.retrieval {path.name} --model {model}`\n\n"
         f"{format_table(vectors, pivot)}\n"
     )
-    print(text)
-    if output is not None:
-        output.write_text(text, encoding="utf-8")
+    publish(text, output)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ spaces between words. Precisions take turns, so that whatever else runs slows bo
 the median counts.
 """
 
-import platform
 import random
 import subprocess
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 import numpy
@@ -22,7 +20,7 @@ import torch
 import typer
 from spacy.language import Language
 
-import spacy_bertsum
+from benchmarks.page import describe_run, publish
 from spacy_bertsum.cli.pipelines import FACTORY, SENTENCIZER, TOKENIZER
 
 CORPUS = Path(__file__).parent.parent / "assets" / "corpus"
@@ -112,17 +110,14 @@ def main(
     loading = numpy.median([seconds_to_load() for _ in range(3)])
     text = (
         f"# Speed: {model}\n\n"
-        f"spacy-bertsum {spacy_bertsum.__version__}, {date.today()}, {platform.machine()} CPU "
-        f"({torch.backends.cpu.get_cpu_capability()}), {threads} threads, "
-        f"Python {platform.python_version()}, torch {torch.__version__}. {docs} documents of "
+        f"{describe_run()}, {torch.backends.cpu.get_cpu_capability()}, {threads} threads. "
+        f"{docs} documents of "
         f"{words} words, text to summary, median of {rounds} rounds in turns. "
         f"The first pipeline of a process, with all it imports but spaCy: {loading:.1f} s. "
         f"Command: `python -m benchmarks.speed --docs {docs} --words {words} --rounds {rounds} "
         f"--threads {threads}`\n\n" + "\n".join(lines) + "\n"
     )
-    print(text)
-    if output is not None:
-        output.write_text(text, encoding="utf-8")
+    publish(text, output)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ with the same weights; their first loss must be the same. They take turns within
 """
 
 import os
-import platform
 import resource
 import statistics
 import time
@@ -18,24 +17,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import date
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy
 import spacy
-import thinc
 import torch
-import transformers
 import typer
 from spacy.language import Language
 from spacy.training import Example
 from spacy.training.loop import train_while_improving
-from thinc.api import Adam
+from thinc.api import Adam, Model
 from tqdm import tqdm
 
-import spacy_bertsum
+from benchmarks.page import describe_run, publish
 from scripts.corpora import find_corpora
 from spacy_bertsum.labels import get_labels
 from spacy_bertsum.layers.salience import doc_salience
@@ -234,7 +230,7 @@ def _pad(rows: Sequence[numpy.ndarray], width: int) -> torch.Tensor:
     return torch.from_numpy(padded)
 
 
-def _find(nlp: Language, name: str) -> thinc.api.Model:
+def _find(nlp: Language, name: str) -> Model:
     return next(layer for layer in nlp.get_pipe("bertsum").model.walk() if layer.name == name)
 
 
@@ -317,13 +313,6 @@ def format_row(settings: Settings, malloc: str, speeds: dict, memory: dict[str, 
     return "| " + " | ".join(cells) + " |"
 
 
-def describe_processor() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def main(
     model: str = typer.Option("xx_bertsum_mini", help="Model name, model directory or pipeline"),
     precision: list[str] = typer.Option(["fp32", "bf16"], help="fp32 or bf16; several times"),
@@ -359,11 +348,8 @@ def main(
     keep = " ".join(f"`{name}={value}`" for name, value in KEEP_MEMORY.items())
     text = (
         f"# Training speed: {model}\n\n"
-        f"spacy-bertsum {spacy_bertsum.__version__}, {date.today()}, {describe_processor()}, "
-        f"{threads} threads, Python {platform.python_version()}, spaCy {spacy.__version__}, "
-        f"thinc {thinc.__version__}, torch {torch.__version__}, "
-        f"transformers {transformers.__version__}. Command: `python -m benchmarks.training "
-        f"{options}`\n\n"
+        f"{describe_run(['spacy', 'thinc', 'torch', 'transformers'])}, {threads} threads. "
+        f"Command: `python -m benchmarks.training {options}`\n\n"
         f"Each side trains {n_pieces:,} word pieces in {batches} batches a round, {rounds} rounds, "
         "in turns batch by batch. spaCy: the whole of a step in `spacy train`, from text to the "
         "optimizer. torch: "
@@ -372,8 +358,7 @@ def main(
         f'pipeline and its data take. malloc "keeps memory": {keep}.\n\n'
     )
     text += "\n".join(lines) + "\n"
-    if output is not None:
-        output.write_text(text, encoding="utf-8")
+    publish(text, output)
 
 
 if __name__ == "__main__":

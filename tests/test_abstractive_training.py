@@ -240,8 +240,8 @@ def test_long_texts_and_references(checkpoints: dict[str, Path]):
     with pytest.warns(UserWarning, match="first window alone"):
         nlp.update([make_example(nlp, text, summaries={"fr": "lundi"})])
     long = make_example(nlp, "Many came.", summaries={"fr": "lundi " * 40})
-    with pytest.raises(ValueError, match="the checkpoint can write 32"):
-        nlp.update([long])
+    with pytest.warns(UserWarning, match="more word pieces than the checkpoint can write"):
+        assert nlp.update([long], losses={}) == {"bertsum_abs": 0.0}
     nothing = make_example(nlp, "Many came.", summary="Many.")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

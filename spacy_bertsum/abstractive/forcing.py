@@ -22,7 +22,6 @@ def force(model: Model, pairs: Sequence[Pair]) -> tuple[list[Floats1d], Callable
     RETURNS: For each pair the label-smoothed cross-entropy of each piece of its reference, the one
         that ends it included, unknown ones not; and what turns gradients of these into gradients
         of the weights.
-    RAISES: ValueError if a reference is longer than the decoder can write.
     """
     shim: Seq2SeqShim = model.shims[0]
     shim.train()
@@ -71,15 +70,7 @@ def _written(checkpoint: Checkpoint, direction: Direction, texts: list[str]) -> 
     start = checkpoint.start if direction.start is None else direction.start
     head = [start] if direction.forced_bos is None else [start, direction.forced_bos]
     eos = checkpoint.tokenizer.eos_token_id
-    rows = [[*head, *row, eos] for row in checkpoint.encode_target(texts)]
-    limit = checkpoint.max_output()
-    longest = max(map(len, rows))
-    if longest > limit:
-        raise ValueError(
-            f"A reference summary has {longest} word pieces; the checkpoint can write {limit}. "
-            "Shorten it, leave it out, or take a checkpoint or n_positions that allow more."
-        )
-    return rows
+    return [[*head, *row, eos] for row in checkpoint.encode_target(texts)]
 
 
 def _losses(

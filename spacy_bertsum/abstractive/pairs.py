@@ -13,7 +13,7 @@ from ..language import get_lang
 from .attributes import attribute_name
 from .codes import base, normalize
 from .drafts import make_draft, make_passages
-from .settings import Pair
+from .settings import Pair, Passage
 
 _PREFIX = attribute_name("")
 
@@ -54,7 +54,8 @@ def make_pairs(example: Example, cfg: Mapping[str, Any], model: Model, name: str
 
     A checkpoint that is told the target language learns all that there is a reference in, not the
     component's alone. A document that takes several windows is learnt from its first, and warned
-    of: no part of a reference is known to come from the others.
+    of: no part of a reference is known to come from the others. A reference that is longer than
+    the decoder can write is passed over, with a warning.
 
     RAISES: ValueError if the document has no sentence boundaries or no extract.
     """
@@ -77,7 +78,21 @@ def make_pairs(example: Example, cfg: Mapping[str, Any], model: Model, name: str
                 stacklevel=2,
             )
         for text in texts if passages else ():
-            yield Pair(passages[0], text)
+            if _fits(model, passages[0], text):
+                yield Pair(passages[0], text)
+            else:
+                warnings.warn(
+                    f"'{name}' learns nothing from references of more word pieces than the "
+                    "checkpoint can write: shorten them, or allow more (n_positions)",
+                    stacklevel=2,
+                )
+
+
+def _fits(model: Model, passage: Passage, reference: str) -> bool:
+    checkpoint = model.shims[0].get(passage.source_lang, passage.target_lang)
+    (pieces,) = checkpoint.encode_target([reference])
+    # Beside them there are what starts the decoder, a language, and the end.
+    return len(pieces) + 3 <= checkpoint.max_output()
 
 
 def _is_target(model: Model, lang: str, target_lang: str) -> bool:

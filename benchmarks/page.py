@@ -1,0 +1,32 @@
+"""What every benchmark's page has: where its figures come from, and a file to keep them in."""
+
+import platform
+from collections.abc import Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("torch", "transformers")
+
+
+def describe_run(libraries: Sequence[str] = LIBRARIES) -> str:
+    """The version of the package, the day, the machine and the versions of libraries."""
+    versions = ", ".join(f"{name} {version(name)}" for name in libraries)
+    return (
+        f"spacy-bertsum {version('spacy-bertsum')}, {date.today()}, {describe_processor()}, "
+        f"Python {platform.python_version()}, {versions}"
+    )
+
+
+def describe_processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def publish(text: str, output: Path | None) -> None:
+    """Print a page, and write it if there is a file to write it to."""
+    print(text)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
