@@ -1,8 +1,11 @@
 """Training encoder-decoders: a new decoder on any encoder, and fine-tuning of every family."""
 
+import io
+import pickle
 import subprocess
 import sys
 import warnings
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +204,19 @@ def test_encoder_rate_goes_by_the_optimizers_count(checkpoints: dict[str, Path])
     shim.set_encoder_rate(noam(1.0, 4))
     assert shim.learn_rate(name, optimizer) == next(expected)
     assert shim.learn_rate(name.replace(".encoder.", ".decoder."), optimizer) == 0.5
+
+
+def test_goes_to_another_process(checkpoints: dict[str, Path]):
+    """Where processes are spawned, nlp.pipe pickles the components."""
+    rate = {"@schedules": "spacy-bertsum.noam.v1", "rate": 1.0, "warmup_steps": 4}
+    nlp = make(checkpoints["xlmr"], encoder_learn_rate=rate)
+    nlp.initialize()
+    text = "Many people came."
+    stream = io.BytesIO()
+    ForkingPickler(stream).dump(nlp.get_pipe("bertsum_abs"))
+    received = pickle.loads(stream.getvalue())
+    doc = nlp.get_pipe("multilingual_sentencizer")(nlp.make_doc(text))
+    assert received(doc)._.summary_fr == nlp(text)._.summary_fr
 
 
 def test_references_of_a_gold_document():

@@ -290,6 +290,10 @@ class EncoderRate:
         self._step = 0
         self._rate = 0.0
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A generator can't go to another process of nlp.pipe, which doesn't train.
+        return {**vars(self), "_rates": iter(())}
+
     def at(self, step: int) -> float:
         """The rate of a step, from 1 on."""
         while self._step < step:

@@ -148,7 +148,7 @@ class BertSumAbs(TrainablePipe):
         progress: Whether to show a progress bar.
         encoder_learn_rate: In training the learning rate of the encoder, a number or a schedule;
             the decoder's is that of the optimizer. Liu & Lapata (2019) train an encoder that
-            knows its job ten times as slowly as a new decoder. None: one rate for both.
+            knows its job far more slowly than a new decoder. None: one rate for both.
         scorer: Called by ``nlp.evaluate``.
         """
         if source not in SOURCES:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from spacy.training import Example
@@ -17,11 +18,7 @@ def make_written_scorer(prefix: str = "written") -> Callable[..., dict[str, Any]
 
     prefix: Of its scores, another one for each component where a pipeline has several.
     """
-
-    def score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        return written_score(examples, **{**kwargs, "prefix": prefix})
-
-    return score
+    return partial(written_score, prefix=prefix)
 
 
 def written_score(
