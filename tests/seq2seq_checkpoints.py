@@ -141,17 +141,15 @@ def _sentencepiece_tokenizer(family: str) -> M2M100Tokenizer | MarianTokenizer:
     langs = [">>deu<<", ">>fra<<"] if family == "marian_multi" else []
     tokens = dict.fromkeys(["<s>", "<pad>", "</s>", "<unk>", *langs, *pieces])
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
-        (folder / "pieces.model").write_bytes(model)
-        files = {"vocab": folder / "vocab.json", "source_spm": folder / "pieces.model"}
+        vocab, spm = Path(name) / "vocab.json", Path(name) / "pieces.model"
+        vocab.write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
+        spm.write_bytes(model)
         if family == "m2m":
-            return M2M100Tokenizer(
-                str(files["vocab"]), str(files["source_spm"]), model_max_length=MAX_POSITIONS
-            )
+            return M2M100Tokenizer(str(vocab), str(spm), model_max_length=MAX_POSITIONS)
         return MarianTokenizer(
-            target_spm=str(files["source_spm"]),
-            **{key: str(path) for key, path in files.items()},
+            vocab=str(vocab),
+            source_spm=str(spm),
+            target_spm=str(spm),
             source_lang="en",
             target_lang="de",
             model_max_length=MAX_POSITIONS,
