@@ -7,7 +7,6 @@ alone, from parallel sentences (``text/parallel/en-LANG.tsv``), each of which is
 summary is its translation.
 """
 
-import lzma
 import random
 import re
 from collections import defaultdict
@@ -21,6 +20,7 @@ import typer
 from tqdm import tqdm
 
 from scripts.corpora import SPLITS, Corpus, find_corpora
+from spacy_bertsum.records import OPENERS
 
 _CROSSLINGUAL = re.compile(
     r"(?P<name>[^.]+)\.(?P<source>\w+)-(?P<target>\w+)\.(?P<split>\w+)\.jsonl(\.xz)?"
@@ -70,8 +70,7 @@ def read_sentences(data: Path, langs: set[str], n_pairs: int) -> Iterator[dict[s
         lang = path.name.partition(".")[0].removeprefix("en-")
         if not {"en", lang} <= langs:
             continue
-        open_file = lzma.open if path.suffix == ".xz" else open
-        with open_file(path, "rt", encoding="utf-8") as file_:
+        with OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8") as file_:
             rows = (line.rstrip("\n").split("\t")[1:3] for line in file_)
             pairs = (row for row in rows if len(row) == 2 and len(row[0]) >= MIN_CHARS and row[1])
             for english, other in islice(pairs, n_pairs):

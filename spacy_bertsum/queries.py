@@ -59,7 +59,7 @@ def score_by_query(
     (wanted,), vectors = encoder.encode([question, doc])
     clipped = numpy.clip(scores.astype("f8"), 1e-7, 1 - 1e-7)
     salience = _standardize(numpy.log(clipped / (1 - clipped)))
-    relevance = _standardize(_normalize(vectors) @ _normalize(wanted))
+    relevance = _standardize(unit(vectors) @ unit(wanted))
     return 1 / (1 + numpy.exp(-(1 - weight) * salience - weight * relevance))
 
 
@@ -67,5 +67,6 @@ def _standardize(values: Floats1d) -> Floats1d:
     return (values - values.mean()) / max(float(values.std()), 1e-9)
 
 
-def _normalize(vectors: numpy.ndarray) -> numpy.ndarray:
+def unit(vectors: numpy.ndarray) -> numpy.ndarray:
+    """Vectors of length 1, whose products are cosines; zeros stay zeros."""
     return vectors / numpy.maximum(numpy.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

@@ -60,13 +60,13 @@ def make_pairs(example: Example, cfg: Mapping[str, Any], model: Model, name: str
     RAISES: ValueError if the document has no sentence boundaries or no extract.
     """
     references = find_references(example.reference, cfg["target_lang"], cfg["summary_attr"])
+    doc = example.predicted
+    if references and cfg["source"] == "summary" and cfg["spans_key"] not in doc.spans:
+        doc = _with_gold_spans(example, cfg["spans_key"])
     for lang, texts in references.items():
         if not _is_target(model, lang, cfg["target_lang"]):
             continue
         settings = {**cfg, "target_lang": lang, "unit": "text"}
-        doc = example.predicted
-        if cfg["source"] == "summary" and cfg["spans_key"] not in doc.spans:
-            doc = _with_gold_spans(example, cfg["spans_key"])
         draft = make_draft(doc, settings, name)
         if draft.is_copy:
             continue

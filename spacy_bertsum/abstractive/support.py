@@ -7,6 +7,8 @@ import numpy
 from spacy.tokens import Doc, Span
 from thinc.types import Floats2d
 
+from ..queries import unit
+
 # At most so many sentences support one, none much less similar than the best.
 MAX_SOURCES = 3
 MARGIN = 0.1
@@ -35,18 +37,13 @@ def find_support(written: Floats2d, sources: Floats2d) -> list[tuple[list[int], 
     RETURNS: For each written sentence up to MAX_SOURCES rows of `sources`, the best first, and
         the similarity of the best.
     """
-    similarities = _unit(written) @ _unit(sources).T
+    similarities = unit(written) @ unit(sources).T
     result = []
     for row in similarities:
         order = numpy.argsort(-row, kind="stable")[:MAX_SOURCES]
         best = float(row[order[0]])
         result.append(([int(i) for i in order if row[i] >= best - MARGIN], best))
     return result
-
-
-def _unit(vectors: Floats2d) -> Floats2d:
-    norms = numpy.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / numpy.maximum(norms, 1e-12)
 
 
 def sentence_encoder_of(nlp: Any) -> Callable[[list[Doc]], list[Floats2d]] | None:
