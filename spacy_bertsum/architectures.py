@@ -3,8 +3,6 @@
 from typing import Any, Literal
 
 from spacy.tokens import Doc
-from spacy_transformers.data_classes import FullTransformerBatch
-from spacy_transformers.layers.trfs2arrays import trfs2arrays
 from thinc.api import Model, PyTorchGradScaler, chain, reduce_mean
 from thinc.types import Floats1d, Floats2d, Ragged
 
@@ -13,9 +11,12 @@ from .layers.bertsum import bertsum
 from .layers.head import head as wrap_head
 from .layers.pieces import DEFAULT_MAX_LENGTH
 from .layers.salience import salience_layer
-from .layers.sentences import SentenceListener, sentence_encoder, sentence_pooling
-from .layers.transformer import bertsum_transformer, token_encoder
+from .layers.sentences import sentence_encoder, sentence_pooling
+from .layers.transformer import bertsum_transformer
 from .packing import SPECIAL_PIECES
+
+# spacy-transformers takes seconds to import, which only what shares a transformer pays for.
+FullTransformerBatch = Any
 
 # [CLS], [SEP] and a piece between them.
 MIN_MAX_LENGTH = SPECIAL_PIECES + 1
@@ -105,6 +106,8 @@ def build_sentence_listener(
     upstream: The name of that pipe, whose model must be a BertSumTransformer; "*" means any.
     grad_factor: Multiplies the gradients that this component sends upstream.
     """
+    from .layers.listener import SentenceListener
+
     return SentenceListener(upstream, grad_factor)
 
 
@@ -126,6 +129,10 @@ def build_token_encoder(
 ) -> Model[list[Doc], list[Floats2d]]:
     """Token vectors of a BertSumTransformer that belongs to this component alone: what
     spacy-transformers' TransformerListener becomes when its listener is replaced."""
+    from spacy_transformers.layers.trfs2arrays import trfs2arrays
+
+    from .layers.shared import token_encoder
+
     return chain(token_encoder(transformer), trfs2arrays(pooling, grad_factor))
 
 
@@ -190,6 +197,9 @@ def build_fine_grained(
 
 def replace_listener(transformer: Model, listener: Model, pipe: Any) -> Model:
     """What takes a listener's place when a component gets a copy of the shared encoder."""
+    from .layers.listener import SentenceListener
+    from .layers.shared import token_encoder
+
     if isinstance(listener, SentenceListener):
         return sentence_encoder(transformer, "cls", listener.attrs["grad_factor"])
     return token_encoder(transformer)

@@ -10,7 +10,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 from thinc.types import Floats1d
 
-from .layers.transformer import load_checkpoint
+from .layers.transformer import load_encoder
 
 MODELS = Path(__file__).parent / "models"
 
@@ -74,7 +74,7 @@ def load_model(path: Path, mixed_precision: bool = False) -> tuple[Config, Model
     model = _build(config, mixed_precision)
     for layer in model.walk():
         if layer.name == "bertsum_transformer":
-            load_checkpoint(layer, path / layer.attrs["name"])
+            load_encoder(layer, path / layer.attrs["name"])
     model.initialize(X=[Doc(Vocab(), words=["Hello", "."], sent_starts=[True, False])])
     head = next(layer for layer in model.walk() if layer.name == "summarization_head")
     head.shims[0].load_state(safetensors.torch.load_file(path / "head.safetensors"))

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertLMHeadModel, EncoderDecoderModel, PreTrainedModel
 
-from ..layers.shim import EncoderShim
+from ..layers.checkpoints import to_transformers
+from ..layers.encoder_shim import EncoderShim
 from ..pretrained import find_model, load_model
 from .checkpoint import ALL, Checkpoint, Seq2SeqShim
 from .codes import normalize
@@ -109,14 +110,7 @@ def _load_encoder(name: str) -> tuple[PreTrainedModel, Any]:
         shim = next((shim for shim in shims if isinstance(shim, EncoderShim)), None)
         if shim is None:
             raise ValueError(f"The bertsum model in '{path}' has no encoder of its own")
-    return _with_pooler(shim.encoder), shim.tokenizer
-
-
-def _with_pooler(encoder: PreTrainedModel) -> PreTrainedModel:
-    """The encoder with every layer that loading it again would look for."""
-    whole = type(encoder)(encoder.config)
-    whole.load_state_dict(encoder.state_dict(), strict=False)
-    return whole
+    return to_transformers(shim._model.encoder), shim.tokenizer
 
 
 def _copy_words(encoder: PreTrainedModel, decoder: PreTrainedModel) -> None:

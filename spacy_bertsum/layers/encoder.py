@@ -1,6 +1,7 @@
 """Windows of word pieces → vectors, by an encoder of the transformers library."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy
 import torch
@@ -8,10 +9,20 @@ from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import ArgsKwargs, Floats2d
 
 from ..packing import PackedDocs, batch_by_padded_size
-from .shim import EncoderShim
+from .encoder_shim import Batch, EncoderShim
 
-# Packed windows, and the vectors wanted: (window, position) pairs, shape (rows, 2).
-Request = tuple[PackedDocs, numpy.ndarray]
+
+@dataclass(frozen=True)
+class Request:
+    """Packed windows, and the vectors wanted.
+
+    rows: (window, position) pairs, shape (rows, 2).
+    lengths: How many of the rows make each vector, which is their mean, shape (vectors,).
+    """
+
+    packed: PackedDocs
+    rows: numpy.ndarray
+    lengths: numpy.ndarray
 
 
 def window_encoder(shim: EncoderShim, max_batch_tokens: int) -> Model[Request, Floats2d]:
@@ -30,17 +41,17 @@ def window_encoder(shim: EncoderShim, max_batch_tokens: int) -> Model[Request, F
 
 
 def _forward(model: Model, request: Request, is_train: bool) -> tuple[Floats2d, Callable]:
-    packed, rows = request
     shim: EncoderShim = model.shims[0]
-    if not len(rows):
+    if not len(request.rows):
         return model.ops.alloc2f(0, model.get_dim("nO")), lambda d_vectors: request
-    lengths = [len(ids) for ids in packed.input_ids]
+    lengths = [len(ids) for ids in request.packed.input_ids]
     if is_train:
         groups = _group_by_length(lengths)
     else:
         groups = batch_by_padded_size(lengths, model.attrs["max_batch_tokens"])
-    batches, order = _make_batches(shim, packed, rows, groups)
-    output, backprop_torch = shim(ArgsKwargs(args=(batches, order), kwargs={}), is_train)
+    batches = _make_batches(shim, request, groups)
+    sizes = torch.from_numpy(request.lengths).to(shim.device)
+    output, backprop_torch = shim(ArgsKwargs(args=(batches, sizes), kwargs={}), is_train)
 
     def backprop(d_vectors: Floats2d) -> Request:
         gradient = xp2torch(d_vectors, device=shim.device)
@@ -66,35 +77,35 @@ def _group_by_length(lengths: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def _make_batches(
-    shim: EncoderShim, packed: PackedDocs, rows: numpy.ndarray, groups: list[list[int]]
-) -> tuple[list, torch.Tensor]:
-    """Pad each group of windows into a batch, and find the wanted rows in it."""
-    lengths = [len(ids) for ids in packed.input_ids]
-    pad = shim.special_ids().pad
+def _make_batches(shim: EncoderShim, request: Request, groups: list[list[int]]) -> list[Batch]:
+    """Lay the windows of each group end to end, and find the wanted rows in it."""
+    packed = request.packed
     use_segments = shim.n_segments() > 1
-    rows_of_window: list[list[int]] = [[] for _ in lengths]
-    for i, window in enumerate(rows[:, 0].tolist()):
-        rows_of_window[window].append(i)
-    batches, taken = [], []
+    targets = numpy.repeat(numpy.arange(len(request.lengths)), request.lengths)
+    # Rows by window, and in each window from left to right.
+    order = numpy.lexsort((request.rows[:, 1], request.rows[:, 0]))
+    windows, positions = request.rows[order].T
+    bounds = numpy.searchsorted(windows, numpy.arange(len(packed.input_ids) + 1))
+    batches = []
     for group in groups:
-        width = lengths[group[0]]
-        ids = numpy.full((len(group), width), pad, dtype="i8")
-        mask = numpy.zeros((len(group), width), dtype="i8")
-        segments = numpy.zeros((len(group), width), dtype="i8")
-        wanted = []
-        for slot, window in enumerate(group):
-            length = lengths[window]
-            ids[slot, :length] = packed.input_ids[window]
-            mask[slot, :length] = 1
-            segments[slot, :length] = packed.segment_ids[window]
-            taken.extend(rows_of_window[window])
-            wanted.append(rows[rows_of_window[window], 1] + slot * width)
-        inputs = {"input_ids": ids, "attention_mask": mask}
-        if use_segments:
-            inputs["token_type_ids"] = segments
-        tensors = {name: torch.from_numpy(a).to(shim.device) for name, a in inputs.items()}
-        flat_rows = torch.from_numpy(numpy.concatenate(wanted)).to(shim.device)
-        batches.append((tensors, flat_rows))
-    order = torch.from_numpy(numpy.argsort(taken)).to(shim.device)
-    return batches, order
+        lengths = [len(packed.input_ids[window]) for window in group]
+        starts = numpy.cumsum([0, *lengths[:-1]])
+        places = [slice(bounds[window], bounds[window + 1]) for window in group]
+        rows = [positions[place] + start for place, start in zip(places, starts, strict=True)]
+        wanted = [targets[order[place]] for place in places]
+        segments = [packed.segment_ids[window] for window in group] if use_segments else None
+        batches.append(
+            Batch(
+                ids=_concatenate([packed.input_ids[window] for window in group], shim),
+                segments=None if segments is None else _concatenate(segments, shim),
+                lengths=lengths,
+                rows=_concatenate(rows, shim),
+                row_lengths=[len(row) for row in rows],
+                targets=_concatenate(wanted, shim),
+            )
+        )
+    return batches
+
+
+def _concatenate(arrays: Sequence[numpy.ndarray], shim: EncoderShim) -> torch.Tensor:
+    return torch.from_numpy(numpy.concatenate(arrays)).to(shim.device)

@@ -7,7 +7,7 @@ import numpy
 from spacy.tokens import Doc, Span
 
 from ..packing import PackedDocs, pack, replace_reserved
-from .shim import EncoderShim
+from .encoder_shim import EncoderShim
 
 # Of a window, in pieces: what most encoders have been trained with.
 DEFAULT_MAX_LENGTH = 512

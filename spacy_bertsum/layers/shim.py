@@ -7,10 +7,7 @@ and its module comes later: from ``initialize`` or from the bytes of a trained p
 
 import math
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import safetensors.torch
@@ -25,15 +22,8 @@ from thinc.api import (
 )
 from thinc.shims import PyTorchShim
 from thinc.types import ArgsKwargs
-from transformers import MODEL_MAPPING, AutoConfig, AutoModel, AutoTokenizer
-from transformers.utils import logging
 
-from ..packing import SpecialIds
 from . import adam
-
-# msgpack holds at most 2 GiB in one value.
-_MAX_SHARD_SIZE = "1GB"
-
 
 # The threads that torch has started do not survive a fork, and the child waits for them for ever:
 # nlp.pipe(n_process=2) hung whenever the parent had used the model before.
@@ -167,131 +157,3 @@ class ModuleShim(LateShim):
     def load_state(self, state: dict[str, torch.Tensor]) -> None:
         """Load weights, of any floating-point type, into the module."""
         self._model.load_state_dict(state)
-
-
-class EncoderShim(LateShim):
-    """An encoder of the transformers library and its tokenizer.
-
-    They are stored as the files of an ordinary checkpoint directory, so loading a trained pipeline
-    asks no hub, and any model and tokenizer class that ``from_pretrained`` knows will do.
-    """
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.tokenizer: Any = None
-
-    @property
-    def encoder(self) -> Any:
-        """The transformers model."""
-        return self._model.encoder
-
-    def load(self, name: str | Path) -> None:
-        """Load a checkpoint by the name it has on a hub, or by its directory.
-
-        Raises ValueError if there is no such checkpoint, or its tokenizer is not a fast one.
-        """
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(name)
-            config = AutoConfig.from_pretrained(name)
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f"Can't load the encoder '{name}': it is neither the directory of a checkpoint "
-                f"(config.json, model.safetensors, tokenizer.json) nor a model that could be "
-                f"downloaded. {error}"
-            ) from error
-        if not tokenizer.is_fast:
-            raise ValueError(
-                f"The tokenizer of '{name}' ({type(tokenizer).__name__}) is not a fast one. "
-                "bertsum needs a tokenizer.json: convert the tokenizer with "
-                "transformers.convert_slow_tokenizer, or install what AutoTokenizer needs for it "
-                "(often sentencepiece)."
-            )
-        self.tokenizer = tokenizer
-        with _without_warnings():
-            encoder = AutoModel.from_pretrained(
-                name, config=config, torch_dtype=torch.float32, **_without_pooler(config)
-            )
-        self._model = WindowEncoder(encoder).to(get_torch_default_device())
-
-    def max_length(self) -> int:
-        """The longest input the encoder can take, special pieces included."""
-        limits = [self.tokenizer.model_max_length]
-        positions = getattr(self.encoder.config, "max_position_embeddings", None)
-        if positions is not None and positions > 0:
-            # RoBERTa counts positions from the padding index on: XLM-R has 514, but 512 usable.
-            embeddings = getattr(self.encoder, "embeddings", None)
-            table = getattr(embeddings, "position_embeddings", None)
-            padding = getattr(table, "padding_idx", None)
-            limits.append(positions if padding is None else positions - padding - 1)
-        return min(limits)
-
-    def n_segments(self) -> int:
-        """The number of segment types; 1 if the encoder has none to tell sentences apart by."""
-        return max(1, getattr(self.encoder.config, "type_vocab_size", 1) or 1)
-
-    def special_ids(self) -> SpecialIds:
-        return SpecialIds.of(self.tokenizer)
-
-    def to_bytes(self) -> bytes:
-        if not self.is_built:
-            return srsly.msgpack_dumps({})
-        with tempfile.TemporaryDirectory() as folder:
-            self.save(folder)
-            files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
-        return srsly.msgpack_dumps(files)
-
-    def save(self, folder: str | Path) -> None:
-        """Write an ordinary checkpoint directory."""
-        self.encoder.save_pretrained(folder, max_shard_size=_MAX_SHARD_SIZE)
-        self.tokenizer.save_pretrained(folder)
-
-    def from_bytes(self, data: bytes) -> "EncoderShim":
-        files = srsly.msgpack_loads(data)
-        if files:
-            # Windows can't delete a file that is still mapped into memory.
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                for name, content in files.items():
-                    (Path(folder) / name).write_bytes(content)
-                self.load(folder)
-        return self
-
-
-class WindowEncoder(torch.nn.Module):
-    """An encoder over many windows, returning only the vectors that are asked for."""
-
-    def __init__(self, encoder: torch.nn.Module):
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(
-        self, batches: list[tuple[dict[str, torch.Tensor], torch.Tensor]], order: torch.Tensor
-    ) -> torch.Tensor:
-        """Encode padded batches one after the other.
-
-        batches: The encoder's inputs, each (windows, length), and the rows to take from each
-            batch's output once its windows are laid end to end.
-        order: The place of every taken row in the result.
-        RETURNS: Vectors, (sum of rows, width).
-        """
-        taken = []
-        for inputs, rows in batches:
-            hidden = self.encoder(**inputs).last_hidden_state
-            taken.append(hidden.flatten(0, 1).index_select(0, rows))
-        return torch.cat(taken).float().index_select(0, order)
-
-
-def _without_pooler(config: Any) -> dict[str, bool]:
-    """Leave out BERT's pooler: nothing uses it, and checkpoints often lack its weights."""
-    code = MODEL_MAPPING[type(config)].__init__.__code__
-    return {"add_pooling_layer": False} if "add_pooling_layer" in code.co_varnames else {}
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """transformers warns of every weight left unused; of BERT's pooler that is what we want."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
