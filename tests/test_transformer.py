@@ -62,9 +62,7 @@ def test_gradients_equal_plain_torch(checkpoint: Path, docs: list[Doc]):
     n_compared = 0
     for name, parameter in encoder.named_parameters():
         if name in ours and parameter.grad is not None:
-            assert_allclose(
-                ours[name].grad, parameter.grad, rtol=1e-5, atol=1e-5, err_msg=name
-            )
+            assert_allclose(ours[name].grad, parameter.grad, rtol=1e-5, atol=1e-5, err_msg=name)
             n_compared += 1
     assert n_compared > 10
 

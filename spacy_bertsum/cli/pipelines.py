@@ -11,6 +11,8 @@ from ..sentencizer import MULTIPLE, MultilingualSentencizer
 
 FACTORY = "bertsum"
 SENTENCIZER = "multilingual_sentencizer"
+# The model that comes with the package.
+EMBEDDED = "xx_bertsum_mini"
 TOKENIZER = {"@tokenizers": "spacy-bertsum.MultilingualTokenizer.v1"}
 # Characters of the longest document. spaCy's own limit is there for parser and NER, which need
 # 1 GB for 100,000; a document of this length needs as much at most, in a script of short tokens.

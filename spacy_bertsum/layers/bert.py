@@ -49,6 +49,8 @@ class Bert(nn.Module):
     def __init__(self, config: dict[str, Any]):
         super().__init__()
         self.config = SimpleNamespace(**{**DEFAULTS, **config})
+        # JSON has strings for keys, transformers integers.
+        self.config.pruned_heads = {str(i): h for i, h in self.config.pruned_heads.items()}
         width = self.config.hidden_size
         self.embeddings = nn.ModuleDict(
             {
@@ -103,8 +105,7 @@ class BertLayer(nn.Module):
     def __init__(self, config: Any, index: int):
         super().__init__()
         self.config = config
-        pruned = config.pruned_heads.get(str(index), config.pruned_heads.get(index, ()))
-        self.n_heads = config.num_attention_heads - len(set(pruned))
+        self.n_heads = config.num_attention_heads - len(config.pruned_heads.get(str(index), ()))
         width, inner = config.hidden_size, config.intermediate_size
         heads_width = width // config.num_attention_heads * self.n_heads
         names = ("query", "key", "value")

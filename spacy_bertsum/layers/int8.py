@@ -28,7 +28,9 @@ _INTEGER_CAPABILITIES = ("avx512_vnni", "avx_vnni", "amx_int8")
 @cache
 def has_kernels() -> bool:
     """Whether this processor multiplies integers faster, and this torch lets it."""
-    if not (hasattr(torch.cpu, "get_capabilities") and hasattr(torch.ops.onednn, "qlinear_prepack")):
+    if not (
+        hasattr(torch.cpu, "get_capabilities") and hasattr(torch.ops.onednn, "qlinear_prepack")
+    ):
         return False
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name) for name in _INTEGER_CAPABILITIES)
