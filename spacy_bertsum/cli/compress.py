@@ -18,8 +18,8 @@ def compress_cli(
     model: Annotated[
         str,
         Argument(
-            help="Name or path of a pipeline with a component bertsum, or xx_bertsum_mini, the model "
-            "that comes with the package"
+            help="Name or path of a pipeline with a component bertsum, or xx_bertsum_mini, the "
+            "model that comes with the package"
         ),
     ],
     output: Annotated[Path, Argument(help="Directory for the new pipeline", file_okay=False)],

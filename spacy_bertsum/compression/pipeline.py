@@ -77,8 +77,8 @@ def compress(
 ) -> Iterator[str]:
     """Compress the encoders of a pipeline in place.
 
-    texts: Documents like those that the pipeline will read, to measure heads, layers and activations
-        on. By default random pieces of the vocabulary.
+    texts: Documents like those that the pipeline will read, to measure heads, layers and
+        activations on. By default random pieces of the vocabulary.
     YIELDS: What has been done, a line after each step.
     RAISES: ValueError, before anything is changed, if an encoder does not allow it.
     """
@@ -128,8 +128,8 @@ def _check(shim: EncoderShim, compression: Compression) -> None:
         )
     if compression.prunes and not isinstance(shim._model.encoder, Bert):
         raise ValueError(
-            f"Of this kind of encoder, {type(shim.encoder).__name__}, nothing can be pruned, only of "
-            f"{', '.join(MODEL_TYPES)}: --quantize int8 works with any"
+            f"Of this kind of encoder, {type(shim.encoder).__name__}, nothing can be pruned, only "
+            f"of {', '.join(MODEL_TYPES)}: --quantize int8 works with any"
         )
 
 

@@ -30,8 +30,8 @@ def prune_vocabulary(encoder: Bert, tokenizer: Any, texts: Iterable[str]) -> Any
     kind = spec["model"]["type"]
     if kind not in ("Unigram", "WordPiece"):
         raise ValueError(
-            f"A vocabulary of the kind {kind} can't be pruned, only Unigram (XLM-R, xx_bertsum_mini) "
-            "and WordPiece (BERT): leave out --prune-vocab"
+            f"A vocabulary of the kind {kind} can't be pruned, only Unigram (XLM-R, "
+            "xx_bertsum_mini) and WordPiece (BERT): leave out --prune-vocab"
         )
     counts = numpy.zeros(len(tokenizer), dtype="i8")
     for text in texts:
@@ -64,7 +64,7 @@ def prune_vocabulary(encoder: Bert, tokenizer: Any, texts: Iterable[str]) -> Any
 
 
 def _choose(tokenizer: Any, counts: numpy.ndarray) -> list[int]:
-    """The ids to keep, ascending: special, seen, or a single character of a script that was seen."""
+    """The ids to keep, ascending: special, seen, or a character of a script that was seen."""
     pieces = tokenizer.convert_ids_to_tokens(list(range(len(counts))))
     special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
     scripts = {

@@ -18,8 +18,8 @@ BATCH_SIZE = 8
 def draw_windows(shim: EncoderShim, seed: int = 0) -> list[Batch]:
     """Windows of pieces drawn at random, each as often as any other.
 
-    They stand for all languages of a vocabulary alike. What an encoder's activations come to on them
-    hardly differs from what they come to on texts (docs/performance.md).
+    They stand for all languages of a vocabulary alike. What an encoder's activations come to on
+    them hardly differs from what they come to on texts (docs/performance.md).
     """
     rng = numpy.random.default_rng(seed)
     special = shim.special_ids()

@@ -1,7 +1,8 @@
 """BERT, RoBERTa and XLM-R over windows that are laid end to end, without padding.
 
-The weights, their names and the results are those of the transformers library; a test compares them.
-Its own classes want windows padded to one length, and importing them takes longer than summarizing.
+The weights, their names and the results are those of the transformers library; a test compares
+them. Its own classes want windows padded to one length, and importing them takes longer than
+summarizing.
 """
 
 from collections.abc import Sequence

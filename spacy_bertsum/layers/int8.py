@@ -2,9 +2,10 @@
 
 Post-training quantization with fixed scales: of a weight matrix one for each output (symmetric), of
 an activation one for the whole tensor (affine), taken from the least and greatest value that it has
-on texts for calibration (Jacob et al. 2018). So a sentence's vector does not depend on what else is in
-the batch, as it would if scales were computed as one goes. oneDNN's kernels are those that torchinductor
-calls; where they are missing, weights are unpacked and everything is computed in floating point.
+when it is calibrated (Jacob et al. 2018). So a sentence's vector does not depend on what else is in
+the batch, as it would if scales were computed as one goes. oneDNN's kernels are those that
+torchinductor calls; where they are missing, weights are unpacked and everything is computed in
+floating point.
 """
 
 from collections.abc import Callable
@@ -51,8 +52,8 @@ class Range:
 class Int8Linear(nn.Module):
     """A linear layer in int8, with GELU behind it or without.
 
-    It takes floating-point numbers, or what `prepare` has made of them: so layers with the same input
-    share that work.
+    It takes floating-point numbers, or what `prepare` has made of them: so layers with the same
+    input share that work.
     """
 
     def __init__(self, n_in: int, n_out: int, bias: bool = True):

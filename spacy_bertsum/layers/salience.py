@@ -10,7 +10,7 @@ from thinc.types import Floats2d
 
 from .. import layout, salience
 from ..words import get_words
-from .pieces import get_sents
+from .pieces import get_sents, get_texts
 
 FEATURES = salience.FEATURES + layout.FEATURES
 # An odd multiplier mixes two word ids into one; overflow of the 64 bits is wanted.
@@ -46,4 +46,4 @@ def doc_salience(doc: Doc) -> numpy.ndarray:
     words = numpy.where(has_pair, words * _MIX + following, words)
     lengths = numpy.bincount(sent_of_word, minlength=len(sents))
     of_words = salience.salience(words, lengths, chars.astype("f8"))
-    return numpy.hstack([of_words, layout.layout([sent.text for sent in sents])])
+    return numpy.hstack([of_words, layout.layout(get_texts(sents))])

@@ -1,7 +1,8 @@
 """Docs → one vector a sentence: two of three ways to get List[Floats2d] for a head.
 
-`sentence_encoder` runs BERTSUM's encoder itself, and `sentence_pooling` pools the token vectors of any
-tok2vec layer. The third, `spacy_bertsum.layers.listener`, takes them from a shared ``transformer`` pipe.
+`sentence_encoder` runs BERTSUM's encoder itself, and `sentence_pooling` pools the token vectors of
+any tok2vec layer. The third, `spacy_bertsum.layers.listener`, takes them from a shared
+``transformer`` pipe.
 """
 
 from collections.abc import Callable

@@ -12,7 +12,7 @@ from spacy_transformers.align import get_alignment_via_offset_mapping
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
 from spacy_transformers.layers.split_trf import split_trf_batch
 from thinc.api import Model, chain, torch2xp, xp2torch
-from thinc.types import Floats2d, Floats3d
+from thinc.types import Floats3d
 from transformers.modeling_outputs import BaseModelOutput
 
 from .encoder_shim import EncoderShim
