@@ -24,7 +24,6 @@ from benchmarks.peers.systems import PACKAGES, SYSTEMS
 from benchmarks.quality.model import build_pipeline, make_model_system, make_shuffled_system
 from benchmarks.quality.page import format_model_page, format_page
 from benchmarks.quality.peers import make_peer_systems
-from benchmarks.quality.plot import plot_closed
 from benchmarks.quality.scores import SetScores, score_set
 from benchmarks.quality.sets import TestSet, read_set
 from benchmarks.quality.store import Store
@@ -79,8 +78,6 @@ def main(
     peers_directory: Path = typer.Option(Path("build/peers"), help="For their environment"),
     store: Path = typer.Option(Path("build/quality"), help="For the results of all systems"),
 ) -> None:
-    if plot is not None and not peers:
-        raise typer.BadParameter("--plot shows other summarizers: leave out --no-peers")
     nlp = build_pipeline(model)
     lead, random, oracle = make_baselines()
     ours = make_model_system(nlp, model)
@@ -88,6 +85,10 @@ def main(
     if peers:
         others = make_peer_systems(Peers(peers_directory), peer_seconds)
         others = choose_systems([random, *others, make_shuffled_system(nlp, model)], systems)
+    names = [system.name for system in others]
+    shown = [name for name in names if name in SYSTEMS]
+    if plot is not None and not shown:
+        raise typer.BadParameter("--plot shows the best of other summarizers, and there are none")
     corpora = find_corpora(data, split)
     if not corpora:
         raise typer.BadParameter(f"{data} has no set with the split {split}")
@@ -100,12 +101,14 @@ def main(
         origin = describe_origin(f"{command} --no-peers")
         publish(format_model_page(scores, title, origin), output)
         return
-    names = [system.name for system in others]
     command += f' --systems "{systems}"' * bool(systems) + f" --peer-seconds {peer_seconds:g}"
     page = format_page(scores, names, title, describe_origin(command), read_pins(PACKAGES))
     publish(page, output)
     if plot is not None:
-        plot_closed(plot, scores, [name for name in names if name in SYSTEMS])
+        # Not at the top: it needs matplotlib, which a model alone is measured without.
+        from benchmarks.quality.plot import plot_closed
+
+        plot_closed(plot, scores, shown)
 
 
 def describe_origin(command: str) -> str:

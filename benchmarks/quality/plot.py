@@ -8,7 +8,7 @@ import numpy
 from benchmarks.quality.model import MODEL
 from benchmarks.quality.page import TITLES
 from benchmarks.quality.scores import SetScores, join_languages
-from benchmarks.quality.systems import LEAD, RANDOM
+from benchmarks.quality.systems import LEAD
 from scripts.evaluation import SENTENCES, WAYS
 from scripts.report.plots import COLORS, draw
 
@@ -55,8 +55,3 @@ def plot_closed(path: Path, sets: Sequence[SetScores], peers: Sequence[str]) -> 
         figure.supxlabel("share of the way from LEAD (0) to the oracle (1)", fontsize=9)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=3)
-
-
-def find_peers(others: Sequence[str]) -> list[str]:
-    """The summarizers among the systems that the model competes with."""
-    return [name for name in others if name not in (LEAD, RANDOM)]
