@@ -7,7 +7,7 @@ document's reference, the last sentence cut.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy
 from spacy.language import Language
@@ -67,29 +67,53 @@ def evaluate(
         n = count(lang)
         rankings = {
             "lead": list(range(len(sents))),
-            "model": numpy.argsort(-doc._.get(cfg["scores_attr"]), kind="stable").tolist(),
-            "oracle": _rank_by_oracle(sents, record.references, oracle),
+            "model": rank_by_scores(doc, cfg["scores_attr"]),
+            "oracle": rank_by_oracle(sents, record.references, oracle),
         }
         chosen = {
             "lead": rankings["lead"][:n],
-            "model": _choose(doc, n, cfg["summarize_attr"]),
+            "model": choose(doc, n, cfg["summarize_attr"]),
             "oracle": greedy_oracle(sents, record.references, n),
         }
-        budget = round(float(numpy.mean([len(reference) for reference in record.references])))
-        extracts = {
-            SENTENCES: {s: " ".join(sents[i] for i in chosen[s]) for s in SYSTEMS},
-            CHARACTERS: {s: _fill_budget(sents, rankings[s], budget) for s in SYSTEMS},
+        budget = count_characters(record.references)
+        by_system = {
+            system: score_extract(sents, record.references, chosen[system], ranking, budget)
+            for system, ranking in rankings.items()
         }
-        scores = {
-            way: {system: _score(record.references, text) for system, text in texts.items()}
-            for way, texts in extracts.items()
-        }
+        scores = {way: {system: by_system[system][way] for system in SYSTEMS} for way in WAYS}
         gold = oracle if record.labels is None else _labelled(nlp, doc, record, lang)
         id_ = "" if record.id is None else str(record.id)
         yield Result(id_, lang, len(sents), chosen, gold, scores)
 
 
-def _score(references: Sequence[str], summary: str) -> dict[str, float]:
+def count_characters(references: Sequence[str]) -> int:
+    """How many characters the references have on average, rounded."""
+    return round(float(numpy.mean([len(reference) for reference in references])))
+
+
+def score_extract(
+    sents: Sequence[str],
+    references: Sequence[str],
+    chosen: Sequence[int],
+    ranking: Sequence[int],
+    n_chars: int,
+) -> dict[str, dict[str, float]]:
+    """The scores of what a system takes of a document, in both ways.
+
+    chosen: The sentences it takes where their number is set, ascending.
+    ranking: The sentences in the order in which they fill `n_chars` characters.
+    RETURNS: For each way, ROUGE-1, ROUGE-2 and ROUGE-L F1 × 100.
+    """
+    texts = {
+        SENTENCES: " ".join(sents[i] for i in chosen),
+        CHARACTERS: _fill_budget(sents, ranking, n_chars),
+    }
+    return {way: _score(tuple(references), text) for way, text in texts.items()}
+
+
+# Systems often choose the same.
+@lru_cache(maxsize=2**16)
+def _score(references: tuple[str, ...], summary: str) -> dict[str, float]:
     return {metric: 100 * f for metric, f in score_rouge(references, summary).items()}
 
 
@@ -100,14 +124,19 @@ def _labelled(nlp: Language, doc: Doc, record: Record, lang: str) -> list[int]:
     return numpy.flatnonzero(get_labels(Example(doc, reference), SPANS_KEY)).tolist()
 
 
-def _choose(doc: Doc, n_sents: int, summarize_attr: str) -> list[int]:
+def rank_by_scores(doc: Doc, scores_attr: str) -> list[int]:
+    """The sentences by the pipeline's scores, the best first."""
+    return numpy.argsort(-doc._.get(scores_attr), kind="stable").tolist()
+
+
+def choose(doc: Doc, n_sents: int, summarize_attr: str) -> list[int]:
     """The sentences that the pipeline, with what else it is set to, chooses of a document."""
     starts = [sent.start for sent in doc.sents]
     spans = getattr(doc._, summarize_attr)(n_sents=n_sents, as_spans=True)
     return sorted(starts.index(span.start) for span in spans)
 
 
-def _rank_by_oracle(
+def rank_by_oracle(
     sents: Sequence[str], references: Sequence[str], oracle: Sequence[int]
 ) -> list[int]:
     """The oracle's sentences, then all others, each by its own ROUGE."""
@@ -153,7 +182,7 @@ class Comparison:
     @cached_property
     def intervals(self) -> numpy.ndarray:
         """95 % of the samples' means lie inside, shape (systems, 2)."""
-        return _interval(self.resampled).T
+        return interval(self.resampled).T
 
     @property
     def difference(self) -> float:
@@ -162,7 +191,7 @@ class Comparison:
 
     @property
     def difference_interval(self) -> tuple[float, float]:
-        low, high = _interval(self.resampled[:, MODEL] - self.resampled[:, LEAD])
+        low, high = interval(self.resampled[:, MODEL] - self.resampled[:, LEAD])
         return float(low), float(high)
 
     @property
@@ -172,7 +201,8 @@ class Comparison:
         return float((model - lead) / max(oracle - lead, 1e-4))
 
 
-def _interval(values: numpy.ndarray) -> numpy.ndarray:
+def interval(values: numpy.ndarray) -> numpy.ndarray:
+    """95 % of the values lie inside, shape (2, …)."""
     return numpy.quantile(values, [0.025, 0.975], axis=0)
 
 
@@ -192,10 +222,19 @@ def compare(
             for result in results
         ]
     )
+    return Comparison(values.mean(axis=0), resample(values, seed))
+
+
+def resample(values: numpy.ndarray, seed: int = 0) -> numpy.ndarray:
+    """Means of bootstrap samples of documents, the same documents for all systems.
+
+    values: Shape (documents, systems).
+    seed: Samples of different groups of documents should have different ones.
+    RETURNS: Shape (samples, systems).
+    """
     n = len(values)
     samples = numpy.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
-    resampled = numpy.stack([column[samples].mean(axis=1) for column in values.T], axis=1)
-    return Comparison(values.mean(axis=0), resampled)
+    return numpy.stack([column[samples].mean(axis=1) for column in values.T], axis=1)
 
 
 def average(comparisons: Sequence[Comparison]) -> Comparison:

@@ -71,6 +71,9 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     assert "step 3 loss" not in resumed
     model = work / "model"
     run("scripts.mini.export", work, model)
-    table = run("benchmarks.quality", data, "--model", model)
+    table = run(
+        "benchmarks.quality",
+        *(data, "--model", model, "--no-peers", "--store", work / "quality"),
+    )
     assert "| toy.fr | 3 |" in table
     assert "**mean over sets**" in table

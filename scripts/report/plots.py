@@ -46,7 +46,7 @@ STYLE = {
 
 
 @contextmanager
-def _draw(path: Path, height: float, n_panels: int = 1) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+def draw(path: Path, height: float, n_panels: int = 1) -> Iterator[tuple[Figure, Sequence[Axes]]]:
     with pyplot.rc_context(STYLE):
         figure, axes = pyplot.subplots(
             1, n_panels, figsize=(WIDTH, height), layout="constrained", squeeze=False
@@ -63,7 +63,7 @@ def plot_training(path: Path, rows: Sequence[Mapping[str, Any]], best: int) -> N
     best: The step of the model that was kept.
     """
     steps = [row["step"] for row in rows]
-    with _draw(path, 3.2, n_panels=2) as (figure, (left, right)):
+    with draw(path, 3.2, n_panels=2) as (figure, (left, right)):
         left.plot(steps, [row["loss"] for row in rows], color="#4D4D4D", marker=".")
         left.set_ylim(bottom=0)
         left.set_ylabel("training loss (cross-entropy)")
@@ -87,7 +87,7 @@ def plot_languages(
     everything = [*rows, *averages]
     y = numpy.arange(len(everything), dtype=float)
     y[len(rows) :] += 0.4
-    with _draw(path, 1.3 + 0.42 * len(everything)) as (_, (axes,)):
+    with draw(path, 1.3 + 0.42 * len(everything)) as (_, (axes,)):
         for system, offset in zip(SYSTEMS, (-0.22, 0.0, 0.22), strict=True):
             cells = [row[SENTENCES][system] for row in everything]
             means = numpy.array([cell["mean"] for cell in cells])
@@ -120,7 +120,7 @@ def plot_positions(path: Path, positions: Mapping[str, Sequence[float]]) -> None
     n = len(positions["model"])
     centers = (numpy.arange(n) + 0.5) * 100 / n
     width = 100 / n / 3.6
-    with _draw(path, 3.2) as (_, (axes,)):
+    with draw(path, 3.2) as (_, (axes,)):
         for system, offset in zip(SYSTEMS, (-width, 0.0, width), strict=True):
             values = 100 * numpy.array(positions[system])
             axes.bar(centers + offset, values, width, color=COLORS[system], label=LABELS[system])
