@@ -73,6 +73,10 @@ class Peers:
         self.directory = directory
         self.names = list(SYSTEMS)
 
+    def prepare(self) -> Path:
+        """Make the environment if it is not there; returns its Python."""
+        return make_environment(self.directory / "environment")
+
     def run(
         self,
         system: str,
@@ -91,7 +95,7 @@ class Peers:
         """
         if system not in SYSTEMS:
             raise ValueError(f"No peer is called '{system}'. There are: {', '.join(SYSTEMS)}")
-        python = make_environment(self.directory / "environment")
+        python = self.prepare()
         log = self.directory / "logs" / f"{system.replace(' ', '_')}.txt"
         return Peer([str(python), str(RUNNER), system], log, threads)
 

