@@ -34,6 +34,7 @@ from tqdm import tqdm
 from benchmarks.page import describe_run, publish
 from scripts.corpora import find_corpora
 from spacy_bertsum.labels import get_labels
+from spacy_bertsum.layers.checkpoints import to_transformers
 from spacy_bertsum.layers.salience import doc_salience
 from spacy_bertsum.layers.transformer import get_shim, pieces_of
 
@@ -245,7 +246,7 @@ def make_sides(settings: Settings) -> tuple[dict[str, Iterator[float]], list[Bat
     nlp = build_pipeline(settings.model, settings.precision)
     batches = make_batches(nlp, settings)
     nlp.initialize(lambda: batches[0])
-    encoder = deepcopy(get_shim(_find(nlp, "bertsum_transformer")).encoder)
+    encoder = to_transformers(get_shim(_find(nlp, "bertsum_transformer"))._model.encoder)
     head = deepcopy(_find(nlp, "summarization_head").shims[0]._model)
     prepared = [prepare(nlp, batch) for batch in batches]
     return {
