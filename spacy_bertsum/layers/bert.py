@@ -174,20 +174,27 @@ def attend(
     """
     if queries.device.type != "cpu":
         return _attend_padded(queries, keys, values, lengths, query_lengths, n_heads, dropout)
-    contexts = []
-    start = query_start = 0
-    for (n_queries, length), run in groupby(zip(query_lengths, lengths, strict=True)):
-        n = sum(1 for _ in run)
-        stop, query_stop = start + n * length, query_start + n * n_queries
-        if n_queries:
-            context = scaled_dot_product_attention(
-                _split_heads(queries[query_start:query_stop], n, n_heads),
-                _split_heads(keys[start:stop], n, n_heads),
-                _split_heads(values[start:stop], n, n_heads),
-                dropout_p=dropout,
-            )
-            contexts.append(context.transpose(1, 2).reshape(query_stop - query_start, -1))
-        start, query_start = stop, query_stop
+    runs = [
+        (sum(1 for _ in run), n_queries, length)
+        for (n_queries, length), run in groupby(zip(query_lengths, lengths, strict=True))
+    ]
+    # Not slices: the gradient of each of these would be as large as the whole.
+    query_runs = queries.split([n * n_queries for n, n_queries, _ in runs])
+    sizes = [n * length for n, _, length in runs]
+    contexts = [
+        scaled_dot_product_attention(
+            _split_heads(run_queries, n, n_heads),
+            _split_heads(run_keys, n, n_heads),
+            _split_heads(run_values, n, n_heads),
+            dropout_p=dropout,
+        )
+        .transpose(1, 2)
+        .reshape(len(run_queries), -1)
+        for (n, n_queries, _), run_queries, run_keys, run_values in zip(
+            runs, query_runs, keys.split(sizes), values.split(sizes), strict=True
+        )
+        if n_queries
+    ]
     return torch.cat(contexts) if len(contexts) > 1 else contexts[0]
 
 
