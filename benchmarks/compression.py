@@ -140,7 +140,8 @@ def main(
     data: Path = typer.Argument(..., exists=True, file_okay=False, help="Data directory"),
     split: str = "test",
     limit: int = typer.Option(40, help="Documents of each set; 0 for all"),
-    keep: str = typer.Option("en,fr,de", help="Languages whose word pieces are kept"),
+    names: str = typer.Option("", "--sets", help="Names of sets, with commas; all if not given"),
+    keep: str = typer.Option("en,fr", help="Languages whose word pieces are kept"),
     docs: int = typer.Option(32, help="Documents of 500 words to measure speed by"),
     rounds: int = 5,
     threads: int = 2,
@@ -151,6 +152,10 @@ def main(
     langs = frozenset(keep.split(","))
     nlp = make_pipeline()
     corpora = find_corpora(data, split)
+    if names:
+        corpora = [c for c in corpora if c.name.rpartition(".")[0] in names.split(",")]
+    if not {corpus.lang for corpus in corpora} & langs:
+        raise typer.BadParameter(f"{data} has no such sets with the split {split} in {keep}")
     sets = [read_set(nlp, corpus, limit or None) for corpus in tqdm(corpora, desc="sets")]
     texts = make_texts(docs, 500)
     variants = make_variants(list(read_texts(data, langs)), langs)
@@ -173,9 +178,11 @@ def main(
         f"{rounds} rounds in turns, {docs} documents of 500 words, "
         f"{numpy.median(variants[0].speed.rates):.1f} a second in float32. Points: mean of "
         "ROUGE-1, ROUGE-2 and ROUGE-L F1 × 100, "
-        f"languages of a set as one, {n_docs:,} documents. Nothing was trained afterwards. "
+        f"languages of a set as one, {n_docs:,} documents of {len(sets)} sets. Nothing was trained "
+        "afterwards. "
         f"Command: `python -m benchmarks.compression DATA --split {split} --limit {limit} "
-        f"--keep {keep} --docs {docs} --rounds {rounds} --threads {threads}`\n\n"
+        f"{f'--sets {names} ' if names else ''}--keep {keep} --docs {docs} --rounds {rounds} "
+        f"--threads {threads}`\n\n"
         f"{format_table(variants)}\n"
     )
     publish(text, output)

@@ -42,7 +42,7 @@ def make_encoders() -> dict[str, Bert]:
     embedded, _ = load_checkpoint(MODELS / "xx_bertsum_mini" / "encoder")
     encoders = {"embedded": embedded}
     for name, (width, n_heads, n_layers) in SHAPES.items():
-        encoders[name] = Bert(
+        encoder = encoders[name] = Bert(
             {
                 "model_type": "bert",
                 "vocab_size": VOCABULARY,
@@ -53,6 +53,9 @@ def make_encoders() -> dict[str, Bert]:
                 "max_position_embeddings": 512,
             }
         )
+        for parameter in encoder.parameters():
+            if parameter.dim() > 1:
+                nn.init.normal_(parameter, std=0.02)
     return {name: encoder.eval() for name, encoder in encoders.items()}
 
 
