@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy
@@ -12,6 +11,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from safetensors.torch import load_file, save_file
+from spacy.language import Language
 from spacy.tokens import Doc
 from torch import Tensor
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
@@ -21,6 +21,7 @@ from spacy_bertsum.layers.bert import Bert, _attend_padded, attend
 from spacy_bertsum.layers.checkpoints import load_checkpoint, save_checkpoint, to_transformers
 from spacy_bertsum.layers.encoder_shim import Batch
 from spacy_bertsum.layers.padded import PaddedEncoder
+from spacy_bertsum.layers.transformer import pieces_of
 
 # The lengths of windows, and the positions whose vectors are wanted in each; None for all.
 BATCHES = {
@@ -148,24 +149,28 @@ def test_attention_for_gpus_is_the_same(lengths: list[int], wanted: list[list[in
     assert_allclose(ours, padded, atol=1e-5)
 
 
-def test_windows_that_no_sentence_is_taken_from(checkpoints: dict[str, Path], nlp: Callable):
+def test_window_that_no_sentence_is_taken_from(checkpoints: dict[str, Path], nlp: Language):
     """Where windows share nearly all they have, some hold no sentence that the others don't show
-    more of: they may be alone in a batch."""
-    doc = nlp("A short one. " * 40)
-    vectors = {}
-    for max_batch_tokens in (1, 4096):
-        layer = build_sentence_encoder(
-            build_bertsum_transformer(
-                str(checkpoints["bert"]),
-                max_length=64,
-                overlap=62,
-                max_batch_tokens=max_batch_tokens,
-            )
+    more of."""
+    words = [["a"] * n for n in (2, 3, 8, 8, 3, 1)]
+    doc = Doc(
+        nlp.vocab,
+        words=[word for sent in words for word in sent],
+        sent_starts=[i == 0 for sent in words for i in range(len(sent))],
+    )
+
+    def encode_doc(**settings) -> numpy.ndarray:
+        transformer = build_bertsum_transformer(
+            str(checkpoints["bert"]), max_length=32, overlap=28, **settings
         )
+        layer = build_sentence_encoder(transformer)
         layer.initialize(X=[doc])
-        (vectors[max_batch_tokens],) = layer.predict([doc])
-    assert len(vectors[1]) == 40
-    assert_allclose(vectors[1], vectors[4096], atol=1e-5)
+        packed = pieces_of(transformer, [doc]).packed
+        assert len({window for window, _ in packed.cls_rows}) < len(packed.input_ids)
+        return layer.predict([doc])[0]
+
+    # Alone in its batch, and among others.
+    assert_allclose(encode_doc(max_batch_tokens=1), encode_doc(), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["hidden_dropout_prob", "attention_probs_dropout_prob"])
@@ -295,6 +300,7 @@ HEAVY = ("spacy_transformers", "torch._dynamo", "transformers.modeling_utils")
 START = """
 import sys
 import spacy_bertsum.layers.transformer, spacy_bertsum.architectures
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from spacy_bertsum.pretrained import build_pretrained
