@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
+from checkpoints import WEIGHTS
 from numpy.testing import assert_allclose
 from safetensors.torch import load_file, save_file
 from spacy.language import Language
@@ -35,19 +36,9 @@ BATCHES = {
 every_batch = pytest.mark.parametrize(("lengths", "wanted"), BATCHES.values(), ids=list(BATCHES))
 
 
-@pytest.fixture(scope="module", params=["bert", "xlmr"])
-def checkpoint(
-    request: pytest.FixtureRequest,
-    checkpoints: dict[str, Path],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """With weights so large that it matters which pieces attend to which."""
-    folder = tmp_path_factory.mktemp(f"large_{request.param}")
-    shutil.copytree(checkpoints[request.param], folder, dirs_exist_ok=True)
-    state = load_file(folder / "model.safetensors")
-    large = {name: 10 * t if t.ndim > 1 else t for name, t in state.items()}
-    save_file(large, folder / "model.safetensors", {"format": "pt"})
-    return folder
+@pytest.fixture(params=["bert", "xlmr"])
+def checkpoint(request: pytest.FixtureRequest, large_checkpoints: dict[str, Path]) -> Path:
+    return large_checkpoints[request.param]
 
 
 def load(folder: Path) -> Bert:
@@ -205,13 +196,13 @@ def test_checkpoint_with_more_than_the_encoder(checkpoint: Path, tmp_path: Path)
     folder = shutil.copytree(checkpoint, tmp_path / "masked")
     masked = AutoModelForMaskedLM.from_pretrained(checkpoint)
     masked.save_pretrained(folder)
-    assert any("lm_head" in n or "cls." in n for n in load_file(folder / "model.safetensors"))
+    assert any("lm_head" in n or "cls." in n for n in load_file(folder / WEIGHTS))
     assert_agree(load(folder), load_plainly(checkpoint))
 
 
 def test_checkpoint_in_the_form_before_safetensors(checkpoint: Path, tmp_path: Path):
     folder = shutil.copytree(checkpoint, tmp_path / "old")
-    (folder / "model.safetensors").unlink()
+    (folder / WEIGHTS).unlink()
     load_plainly(checkpoint).save_pretrained(folder, safe_serialization=False)
     assert not list(folder.glob("*.safetensors"))
     assert_agree(load(folder), load_plainly(checkpoint))
@@ -220,11 +211,11 @@ def test_checkpoint_in_the_form_before_safetensors(checkpoint: Path, tmp_path: P
 def test_checkpoint_with_tensorflow_names(checkpoint: Path, tmp_path: Path):
     """bert-base-multilingual-cased on the hub still has these."""
     folder = shutil.copytree(checkpoint, tmp_path / "old")
-    state = load_file(folder / "model.safetensors")
+    state = load_file(folder / WEIGHTS)
     old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
     for now, before in old.items():
         state = {name.replace(now, before): tensor for name, tensor in state.items()}
-    save_file(state, folder / "model.safetensors", {"format": "pt"})
+    save_file(state, folder / WEIGHTS, {"format": "pt"})
     assert_agree(load(folder), load_plainly(checkpoint))
 
 
@@ -239,7 +230,7 @@ def test_checkpoint_in_half_precision(checkpoint: Path, tmp_path: Path, dtype: t
 
 def test_checkpoint_in_several_files(checkpoint: Path, tmp_path: Path):
     folder = shutil.copytree(checkpoint, tmp_path / "shards")
-    (folder / "model.safetensors").unlink()
+    (folder / WEIGHTS).unlink()
     load_plainly(checkpoint).save_pretrained(folder, max_shard_size="40KB")
     assert len(list(folder.glob("model-*.safetensors"))) > 1
     assert_agree(load(folder), load_plainly(checkpoint))
@@ -285,9 +276,9 @@ def test_another_architecture_as_a_model_of_transformers(checkpoints: dict[str, 
     ids=["relative positions", "decoder", "another activation"],
 )
 def test_unusual_bert_is_left_to_transformers(
-    checkpoints: dict[str, Path], tmp_path: Path, settings: dict
+    large_checkpoints: dict[str, Path], tmp_path: Path, settings: dict
 ):
-    folder = shutil.copytree(checkpoints["bert"], tmp_path / "unusual")
+    folder = shutil.copytree(large_checkpoints["bert"], tmp_path / "unusual")
     edit_config(folder, **settings)
     load_plainly(folder).save_pretrained(folder)
     encoder, _ = load_checkpoint(folder)
