@@ -1,8 +1,10 @@
 """Small encoders with random weights, one for each family, saved as a hub would have them."""
 
+import shutil
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import (
     BertConfig,
@@ -25,6 +27,7 @@ TEXTS = [
     "مكتبة المدينة تفتح قاعة جديدة يوم الاثنين. جاء كثير من الناس.",
 ]
 FAMILIES = ("bert", "xlmr", "modernbert")
+WEIGHTS = "model.safetensors"
 WIDTH = 32
 MAX_POSITIONS = 128
 
@@ -35,6 +38,19 @@ def make_checkpoint(family: str, folder: Path) -> Path:
     tokenizer, encoder = {"bert": _bert, "xlmr": _xlmr, "modernbert": _modernbert}[family]()
     encoder.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def enlarge(checkpoint: Path, folder: Path) -> Path:
+    """Copy a checkpoint and make its weights as large, for their width, as those of trained
+    encoders: what a layer adds counts then, and which pieces attend to which."""
+    shutil.copytree(checkpoint, folder, dirs_exist_ok=True)
+    generator = torch.Generator().manual_seed(0)
+    state = {
+        name: 10 * t if t.ndim > 1 else t + 0.1 * torch.randn(t.shape, generator=generator)
+        for name, t in load_file(folder / WEIGHTS).items()
+    }
+    save_file(state, folder / WEIGHTS, {"format": "pt"})
     return folder
 
 

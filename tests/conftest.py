@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import spacy
-from checkpoints import FAMILIES, make_checkpoint
+from checkpoints import FAMILIES, enlarge, make_checkpoint
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -11,6 +11,17 @@ from spacy.tokens import Doc
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Directories of small checkpoints by family."""
     return {family: make_checkpoint(family, tmp_path_factory.mktemp(family)) for family in FAMILIES}
+
+
+@pytest.fixture(scope="session")
+def large_checkpoints(
+    checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The same with weights as large as if they were trained."""
+    return {
+        family: enlarge(path, tmp_path_factory.mktemp(f"large_{family}"))
+        for family, path in checkpoints.items()
+    }
 
 
 @pytest.fixture(params=FAMILIES)

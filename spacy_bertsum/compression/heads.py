@@ -68,11 +68,8 @@ def drop_layers(encoder: Bert, n: int, run: Callable[[], Any]) -> list[int]:
     RETURNS: The layers that are gone, counted from 0.
     RAISES: ValueError if fewer than one would be left.
     """
+    check_depth(encoder, n)
     layers = encoder.encoder.layer
-    if not 0 <= n < len(layers):
-        raise ValueError(
-            f"Can't drop {n} of {len(layers)} layers: name a number from 0 to {len(layers) - 1}"
-        )
     likeness = measure_layers(encoder, run)[:-1]
     gone = sorted(sorted(range(len(likeness)), key=lambda i: -likeness[i])[:n])
     kept = [i for i in range(len(layers)) if i not in gone]
@@ -83,6 +80,13 @@ def drop_layers(encoder: Bert, n: int, run: Callable[[], Any]) -> list[int]:
     encoder.encoder["layer"] = nn.ModuleList([layers[i] for i in kept])
     encoder.config.num_hidden_layers = len(kept)
     return gone
+
+
+def check_depth(encoder: Bert, n: int) -> None:
+    """Raise ValueError if an encoder does not have so many layers to drop."""
+    depth = len(encoder.encoder.layer)
+    if not 0 <= n < depth:
+        raise ValueError(f"Can't drop {n} of {depth} layers: name a number from 0 to {depth - 1}")
 
 
 def measure_layers(encoder: Bert, run: Callable[[], Any]) -> list[float]:

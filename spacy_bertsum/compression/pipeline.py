@@ -8,7 +8,7 @@ from spacy.language import Language
 from ..layers.bert import MODEL_TYPES, Bert
 from ..layers.encoder_shim import EncoderShim
 from ..layers.int8 import is_int8, quantize
-from .heads import drop_layers, prune_heads
+from .heads import check_depth, drop_layers, prune_heads
 from .vocabulary import prune_vocabulary
 from .windows import cut_windows, draw_windows, runner
 
@@ -131,6 +131,8 @@ def _check(shim: EncoderShim, compression: Compression) -> None:
             f"Of this kind of encoder, {type(shim.encoder).__name__}, nothing can be pruned, only "
             f"of {', '.join(MODEL_TYPES)}: --quantize int8 works with any"
         )
+    if compression.layers:
+        check_depth(shim._model.encoder, compression.layers)
 
 
 def _split(nlp: Language, text: str) -> list[str]:

@@ -34,7 +34,7 @@ def prune_vocabulary(encoder: Bert, tokenizer: Any, texts: Iterable[str]) -> Any
             "xx_bertsum_mini) and WordPiece (BERT): leave out --prune-vocab"
         )
     counts = numpy.zeros(len(tokenizer), dtype="i8")
-    for text in texts:
+    for text in filter(str.strip, texts):
         ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         counts += numpy.bincount(numpy.array(ids, dtype="i8"), minlength=len(counts))
     if not counts.any():

@@ -42,7 +42,7 @@ def is_bert(config: dict[str, Any]) -> bool:
 
 
 class Bert(nn.Module):
-    """The encoder alone, without a pooler.
+    """The encoder alone, without a pooler, to load weights into.
 
     config: The contents of a config.json; attributes of ``self.config`` afterwards.
     """
@@ -55,9 +55,9 @@ class Bert(nn.Module):
         width = self.config.hidden_size
         self.embeddings = nn.ModuleDict(
             {
-                "word_embeddings": nn.Embedding(self.config.vocab_size, width),
-                "position_embeddings": nn.Embedding(self.config.max_position_embeddings, width),
-                "token_type_embeddings": nn.Embedding(self.config.type_vocab_size, width),
+                "word_embeddings": _embedding(self.config.vocab_size, width),
+                "position_embeddings": _embedding(self.config.max_position_embeddings, width),
+                "token_type_embeddings": _embedding(self.config.type_vocab_size, width),
                 "LayerNorm": nn.LayerNorm(width, eps=self.config.layer_norm_eps),
             }
         )
@@ -149,6 +149,11 @@ class BertLayer(nn.Module):
     def _add(self, output: nn.ModuleDict, inner: Tensor, hidden: Tensor) -> Tensor:
         projected = dropout(output.dense(inner), self.config.hidden_dropout_prob, self.training)
         return output.LayerNorm(projected + hidden)
+
+
+def _embedding(n: int, width: int) -> nn.Embedding:
+    # Its usual random numbers would, on the meta device, have torch import its compiler.
+    return nn.Embedding.from_pretrained(torch.empty(n, width), freeze=False)
 
 
 def _output(n_in: int, width: int, eps: float) -> nn.ModuleDict:

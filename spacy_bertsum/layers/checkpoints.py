@@ -76,7 +76,8 @@ def to_transformers(encoder: nn.Module) -> nn.Module:
     source = encoder if isinstance(encoder, Bert) else encoder.model
     config = source.config
     if isinstance(encoder, Bert):
-        config = AutoConfig.for_model(**vars(config))
+        # By way of from_dict, which makes integers of the keys of pruned_heads.
+        config = type(AutoConfig.for_model(config.model_type)).from_dict(vars(config))
     model = AutoModel.from_config(config, torch_dtype=torch.float32)
     model.load_state_dict(source.state_dict(), strict=False)
     return model

@@ -44,12 +44,14 @@ def _forward(model: Model, request: Request, is_train: bool) -> tuple[Floats2d, 
     shim: EncoderShim = model.shims[0]
     if not len(request.rows):
         return model.ops.alloc2f(0, model.get_dim("nO")), lambda d_vectors: request
-    lengths = [len(ids) for ids in request.packed.input_ids]
+    # Of windows that share nearly all they have, some show nothing best.
+    windows = numpy.unique(request.rows[:, 0])
+    lengths = [len(request.packed.input_ids[window]) for window in windows]
     if is_train:
         groups = _group_by_length(lengths)
     else:
         groups = batch_by_padded_size(lengths, model.attrs["max_batch_tokens"])
-    batches = _make_batches(shim, request, groups)
+    batches = _make_batches(shim, request, [windows[group] for group in groups])
     sizes = torch.from_numpy(request.lengths).to(shim.device)
     output, backprop_torch = shim(ArgsKwargs(args=(batches, sizes), kwargs={}), is_train)
 
@@ -77,7 +79,9 @@ def _group_by_length(lengths: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def _make_batches(shim: EncoderShim, request: Request, groups: list[list[int]]) -> list[Batch]:
+def _make_batches(
+    shim: EncoderShim, request: Request, groups: Sequence[Sequence[int]]
+) -> list[Batch]:
     """Lay the windows of each group end to end, and find the wanted rows in it."""
     packed = request.packed
     use_segments = shim.n_segments() > 1
