@@ -64,13 +64,15 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     assert "retrieval@1" in joint
     again = ("joint", "--save-as", "joint_2", "--start-from", work / "joint.pt", "--seed", 1)
     assert "step 3 loss" in run(*train, *again, "--steps", 3, "--n-pairs", 16)
-    head = ("head", "--disguised", 0.5, "--start-from", work / "joint_2.pt", "--steps")
-    assert "step 3 loss" in run(*train, *head, 3)
-    resumed = run(*train, *head, 6)
+    base, model = work / "base", work / "model"
+    run("scripts.mini.export", work, base, "--checkpoint", "joint_2.pt")
+    run("scripts.mini.vectors", work, base, "--disguised", 0.5)
+    head = ("scripts.mini.train_head", work, "--steps")
+    assert "step 3 loss" in run(*head, 3)
+    resumed = run(*head, 6)
     assert "step 6 loss" in resumed
     assert "step 3 loss" not in resumed
-    model = work / "model"
-    run("scripts.mini.export", work, model)
+    run("scripts.mini.export", work, model, "--checkpoint", "head.pt", "--base", base)
     table = run(
         "benchmarks.quality",
         *(data, "--model", model, "--no-peers", "--store", work / "quality"),

@@ -1,11 +1,14 @@
 """The relaxed ROUGE that the embedded model is trained for."""
 
+import random
+
 import numpy
 import pytest
 import torch
 
 from scripts.mini.documents import Document
-from scripts.mini.soft_rouge import relaxed_choice, soft_rouge
+from scripts.mini.losses import SummaryLoss
+from scripts.mini.soft_rouge import lead_choice, relaxed_choice, soft_rouge
 from spacy_bertsum.oracle import NgramTable
 from spacy_bertsum.rouge import score_rouge
 
@@ -56,6 +59,36 @@ def test_documents_of_a_batch_do_not_mix():
         soft_rouge(degrees[1:, :2], DOCUMENTS[1:]),
     ]
     torch.testing.assert_close(together, torch.cat(alone))
+
+
+def test_extracts_of_one_batch_are_scored_together():
+    first = torch.tensor([[1.0, 0.5, 0.0], [0.0, 1.0, 0.0]])
+    second = torch.tensor([[0.0, 0.0, 1.0], [0.5, 0.5, 0.0]])
+    together = soft_rouge(torch.stack([first, second]), DOCUMENTS)
+    alone = torch.stack([soft_rouge(first, DOCUMENTS), soft_rouge(second, DOCUMENTS)])
+    torch.testing.assert_close(together, alone)
+
+
+def test_lead_is_cut_where_the_budget_ends():
+    mask = torch.tensor([[True, True, True], [True, True, False]])
+    weights = torch.tensor([[30.0, 20.0, 40.0], [10.0, 10.0, 0.0]])
+    degrees = lead_choice(mask, weights, torch.tensor([45.0, 500.0]))
+    assert degrees.tolist() == [[1.0, 0.75, 0.0], [1.0, 1.0, 0.0]]
+
+
+def test_regret_makes_only_those_pay_that_are_behind_lead():
+    mask = torch.ones(1, 3, dtype=torch.bool)
+    losses = {
+        regret: SummaryLoss({"toy": DOCUMENTS[:1]}, 1.0, random.Random(0), regret)
+        for regret in (0.0, 1.0)
+    }
+    for best, pays in ((2, False), (1, True)):
+        logits = torch.full((1, 3), -9.0)
+        logits[0, best] = 9.0
+        for loss in losses.values():
+            loss.rng.seed(0)
+        without, with_regret = (loss(logits, mask, DOCUMENTS[:1]) for loss in losses.values())
+        assert (with_regret > without + 1e-3) == pays
 
 
 def test_the_choice_fills_the_budget():

@@ -14,7 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pad_sequence
 
 from scripts.mini.documents import Document, choose_n_sents
-from scripts.mini.soft_rouge import relaxed_choice, soft_rouge
+from scripts.mini.soft_rouge import lead_choice, relaxed_choice, soft_rouge
 
 # Some summaries shorter or longer than those of the set: users ask for what they like.
 OTHER_LENGTHS = 0.3
@@ -24,21 +24,33 @@ LEAST_ROOM = 0.05
 
 
 class SummaryLoss:
-    """n_sents: Sentences in a summary, by set; room: from LEAD to the oracle, in ROUGE."""
+    """n_sents: Sentences in a summary, by set; room: from LEAD to the oracle, in ROUGE.
 
-    def __init__(self, sets: dict[str, list[Document]], rouge_weight: float, rng: random.Random):
+    rouge_weight: Of relaxed ROUGE, beside cross-entropy.
+    regret: What ROUGE lost to LEAD costs above what ROUGE won is worth. A model that is unsure then
+        stays with LEAD.
+    """
+
+    def __init__(
+        self,
+        sets: dict[str, list[Document]],
+        rouge_weight: float,
+        rng: random.Random,
+        regret: float = 0.0,
+    ):
         self.rouge_weight = rouge_weight
+        self.regret = regret
         self.rng = rng
         self.n_sents = {name: choose_n_sents(documents) for name, documents in sets.items()}
         self.room = {name: self._measure_room(name, sets[name][:200]) for name in sets}
 
     def _measure_room(self, name: str, documents: Sequence[Document]) -> float:
         labels = _pad([document.labels for document in documents], torch.device("cpu"))
-        lead = torch.zeros_like(labels)
-        lead[:, : self.n_sents[name]] = 1.0
-        lead *= _get_mask(documents, torch.device("cpu"))
-        room = soft_rouge(labels, documents) - soft_rouge(lead, documents)
-        return max(float(room.mean()), LEAST_ROOM)
+        mask = _pad([numpy.ones_like(document.labels) for document in documents], labels.device)
+        limit = torch.full((len(documents),), float(self.n_sents[name]))
+        lead = lead_choice(mask, mask, limit)
+        rouge = soft_rouge(torch.stack([labels, lead]), documents).mean(1)
+        return max(float(rouge[0] - rouge[1]), LEAST_ROOM)
 
     def __call__(
         self, logits: torch.Tensor, mask: torch.Tensor, documents: list[Document]
@@ -64,12 +76,16 @@ class SummaryLoss:
         chars = torch.nn.functional.pad(chars, (0, mask.shape[1] - chars.shape[1]))
         budgets = [document.budget for document in documents]
         room = torch.tensor([self.room[d.set] for d in documents], device=logits.device)
-        total = torch.zeros_like(room)
+        choices, leads = [], []
         for weights, limits in ((mask.float(), lengths), (chars.to(logits.device), budgets)):
             limit = torch.tensor(limits, dtype=torch.float32, device=logits.device)
-            degrees = relaxed_choice(logits, mask, weights, limit)
-            total = total - soft_rouge(degrees, documents)
-        return total / 2 / room
+            choices.append(relaxed_choice(logits, mask, weights, limit))
+            leads.append(lead_choice(mask, weights, limit))
+        rouge = soft_rouge(torch.stack(choices), documents)
+        loss = -rouge
+        if self.regret:
+            loss = loss + self.regret * (soft_rouge(torch.stack(leads), documents) - rouge).relu()
+        return loss.mean(0) / room
 
     def _draw_length(self, name: str) -> int:
         if self.rng.random() < OTHER_LENGTHS:
@@ -79,7 +95,3 @@ class SummaryLoss:
 
 def _pad(arrays: list[numpy.ndarray], device: torch.device) -> torch.Tensor:
     return pad_sequence([torch.from_numpy(array) for array in arrays], batch_first=True).to(device)
-
-
-def _get_mask(documents: Sequence[Document], device: torch.device) -> torch.Tensor:
-    return _pad([numpy.ones_like(document.labels) for document in documents], device)

@@ -44,12 +44,19 @@ def relaxed_choice(
     return torch.sigmoid(logits - threshold[:, None]) * mask
 
 
-def soft_rouge(degrees: torch.Tensor, documents: Sequence[Document]) -> torch.Tensor:
-    """The mean of ROUGE-1 F and ROUGE-2 F of relaxed extracts, shape (documents,).
+def lead_choice(mask: torch.Tensor, weights: torch.Tensor, budgets: torch.Tensor) -> torch.Tensor:
+    """The same for LEAD: the first sentences that a budget has room for, the last of them cut."""
+    before = weights.cumsum(1) - weights
+    return ((budgets[:, None] - before) / weights.clamp(min=1e-3)).clamp(0.0, 1.0) * mask
 
-    Of several references the first counts.
+
+def soft_rouge(degrees: torch.Tensor, documents: Sequence[Document]) -> torch.Tensor:
+    """The mean of ROUGE-1 F and ROUGE-2 F of relaxed extracts, shape (…, documents).
+
+    degrees: To what degree sentences are taken, shape (…, documents, sentences).
+    documents: Of several references the first counts.
     """
-    device, n_columns = degrees.device, degrees.shape[1]
+    device, n_columns = degrees.device, degrees.shape[-1]
     entries, columns, counts, wanted, kinds, owners = [], [], [], [], [], []
     first = 0
     for d, document in enumerate(documents):
@@ -68,16 +75,19 @@ def soft_rouge(degrees: torch.Tensor, documents: Sequence[Document]) -> torch.Te
     def tensor(arrays: list[numpy.ndarray], dtype: torch.dtype) -> torch.Tensor:
         return torch.from_numpy(numpy.concatenate(arrays)).to(device, dtype)
 
-    taken = degrees.flatten()[tensor(entries, torch.int64)] * tensor(counts, torch.float32)
-    found = taken.new_zeros(first).index_add(0, tensor(columns, torch.int64), taken)
+    extracts = degrees.reshape(-1, len(documents) * n_columns)
+    n = len(extracts)
+    taken = extracts[:, tensor(entries, torch.int64)] * tensor(counts, torch.float32)
+    found = taken.new_zeros(n, first).index_add(1, tensor(columns, torch.int64), taken)
     found = torch.minimum(found, tensor(wanted, torch.float32))
     cells = 2 * tensor(owners, torch.int64) + tensor(kinds, torch.int64)
-    hits = found.new_zeros(2 * len(documents)).index_add(0, cells, found).view(-1, 2)
+    hits = found.new_zeros(n, 2 * len(documents)).index_add(1, cells, found)
+    hits = hits.view(*degrees.shape[:-1], 2)
     sizes = pad_sequence(
         [torch.from_numpy(document.sizes.T) for document in documents], batch_first=True
     ).to(device, torch.float32)
-    sizes = (degrees[:, : sizes.shape[1], None] * sizes).sum(1)
+    sizes = torch.einsum("...ds,dsk->...dk", degrees[..., : sizes.shape[1]], sizes)
     wanted_sizes = torch.tensor(
         numpy.stack([document.wanted_sizes for document in documents]), device=device
     )
-    return (2 * hits / (sizes + wanted_sizes)).mean(1)
+    return (2 * hits / (sizes + wanted_sizes)).mean(-1)

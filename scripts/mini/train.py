@@ -1,11 +1,9 @@
-"""Steps 5 to 7 of the embedded model: learn to summarize.
+"""Steps 5 and 6 of the embedded model: learn to summarize.
 
 ``--phase salience`` trains the head on salience features alone, in minutes, on more documents than
 an encoder could read in that time. ``--phase joint`` goes on with encoder and head together; of a
 long document it sees a stretch at a time, with features that were counted on the whole, and beside
-documents parallel sentences, or it would forget what it knows of translations. ``--phase head``
-then freezes the encoder and trains the head on whole documents, whose sentence vectors are computed
-once; some may be disguised, so that it learns to do without vectors that mean nothing.
+documents parallel sentences, or it would forget what it knows of translations.
 
 With ``torchrun --nproc-per-node N`` N processes share the work of the joint phase, each with
 documents of its own.
@@ -15,10 +13,7 @@ import math
 import os
 import random
 import time
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy
 import torch
@@ -34,23 +29,19 @@ from scripts.mini.common import (
     seed_everything,
 )
 from scripts.mini.documents import Document, find_prepared, load_documents
+from scripts.mini.encoded import Encoded, accumulate_gradients, pad
+from scripts.mini.layers import DEFAULT, build_head
 from scripts.mini.losses import SummaryLoss
 from scripts.mini.parallel import MAX_LENGTH, Alignment
+from scripts.mini.sampling import Sampler
 from scripts.mini.validation import Validation
-from spacy_bertsum.layers import heads
 from spacy_bertsum.layers.salience import FEATURES
-from spacy_bertsum.packing import SpecialIds, batch_by_padded_size, pack
+from spacy_bertsum.packing import SpecialIds, pack
 
-HEAD = {"width": 256, "depth": 2, "n_heads": 4, "n_hidden": 512}
 DROPOUT = 0.1
 OVERLAP = 128
-# Documents of a set, in all its languages, are drawn in proportion to their number to this power.
-TEMPERATURE = 0.5
-# What a sentence counts in a batch of the head phase, and padded sentences that go in at once.
+# What a sentence counts in a batch of the salience phase.
 PIECES_PER_SENTENCE = 5
-MAX_PADDED_SENTS = 1_500
-# The phase whose weights a phase starts from.
-START_FROM = {"joint": "salience", "head": "joint"}
 
 
 class Summarizer(torch.nn.Module):
@@ -59,14 +50,14 @@ class Summarizer(torch.nn.Module):
     def __init__(self, encoder: torch.nn.Module, special: SpecialIds):
         super().__init__()
         self.encoder = encoder
-        self.head = heads.FineGrained(
-            encoder.config.hidden_size + len(FEATURES), **HEAD, dropout=DROPOUT
-        )
+        self.head = build_head(DEFAULT, encoder.config.hidden_size + len(FEATURES), DROPOUT)
         self.special = special
 
-    def encode_salience(self, document: Document) -> torch.Tensor:
-        """Salience features beside vectors of zeros."""
-        features = torch.from_numpy(document.features)
+    def represent(self, document: Document, phase: str) -> torch.Tensor:
+        """The sentence vectors of a document as a phase sees them: zeros as yet in salience."""
+        if phase == "joint":
+            return self.encode([document])[0]
+        features = torch.from_numpy(document.features).to(next(self.parameters()).device)
         return torch.nn.functional.pad(features, (self.encoder.config.hidden_size, 0))
 
     @torch.no_grad()
@@ -93,47 +84,8 @@ class Summarizer(torch.nn.Module):
 
     def score(self, vectors: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits, padded, and the mask of real sentences."""
-        padded = torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)
-        sizes = torch.tensor([len(v) for v in vectors], device=padded.device)
-        mask = torch.arange(padded.shape[1], device=padded.device) < sizes.unsqueeze(1)
+        padded, mask = pad(vectors)
         return self.head(padded, mask), mask
-
-
-class Sampler:
-    """Batches of training documents, mixed over sets."""
-
-    def __init__(self, sets: dict[str, list[Any]], rng: random.Random):
-        self.sets = sets
-        self.names = sorted(sets)
-        totals = Counter()
-        for name, documents in sets.items():
-            totals[name.split(".")[0]] += len(documents)
-        self.weights = [
-            len(sets[name]) * totals[name.split(".")[0]] ** (TEMPERATURE - 1) for name in self.names
-        ]
-        self.rng = rng
-
-    def draw(self) -> Any:
-        (name,) = self.rng.choices(self.names, self.weights)
-        return self.rng.choice(self.sets[name])
-
-
-def accumulate_head_gradients(
-    model: Summarizer,
-    get_loss: SummaryLoss,
-    batch: list[Document],
-    encode_once: Callable[[Document], torch.Tensor],
-) -> float:
-    """The gradient of the mean loss over a batch, documents of similar length at a time."""
-    vectors = [encode_once(document) for document in batch]
-    model.train()
-    total = 0.0
-    for group in batch_by_padded_size([len(v) for v in vectors], MAX_PADDED_SENTS):
-        loss = get_loss(*model.score([vectors[i] for i in group]), [batch[i] for i in group])
-        loss = loss * len(group) / len(batch)
-        loss.backward()
-        total += loss.item()
-    return total
 
 
 def average_gradients(model: torch.nn.Module) -> None:
@@ -147,22 +99,15 @@ def average_gradients(model: torch.nn.Module) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
-def report(step: int, loss: float, mean: float, shares: dict[str, numpy.ndarray]) -> str:
-    details = " ".join(f"{name} {a:.2f}/{b:.2f}" for name, (a, b) in sorted(shares.items()))
-    return f"step {step} loss {loss:.4f} closed {mean:.3f} | {details}"
-
-
 def main(
     work: Path = typer.Argument(..., help="Holds encoder/, pairs.pt, prepared/; gets PHASE.pt"),
-    phase: str = typer.Option("joint", help="salience, joint or head"),
+    phase: str = typer.Option("joint", help="salience or joint"),
     start_from: Path = typer.Option(None, help="Weights to go on from, not the phase before"),
     save_as: str = typer.Option(None, help="Name of the files, by default the phase's"),
     steps: int = 1_500,
     max_minutes: float = typer.Option(math.inf, help="Finish within this time"),
     batch_pieces: int = 6_000,
     max_pieces: int = typer.Option(2_000, help="Of one document in the joint phase"),
-    per_set: int = typer.Option(0, help="Documents of each set, at most; 0 for all"),
-    disguised: float = typer.Option(0.0, help="Share of documents to disguise in the head phase"),
     n_pairs: int = typer.Option(64, help="Sentence pairs in a batch of the joint phase; 0: none"),
     encoder_rate: float = 1e-4,
     head_rate: float = 5e-4,
@@ -184,8 +129,8 @@ def main(
     tokenizer = AutoTokenizer.from_pretrained(work / "encoder")
     encoder = AutoModel.from_pretrained(work / "encoder", add_pooling_layer=False)
     model = Summarizer(encoder, SpecialIds.of(tokenizer)).to(device)
-    if start_from is None and phase in START_FROM:
-        start_from = work / f"{START_FROM[phase]}.pt"
+    if start_from is None and phase == "joint":
+        start_from = work / "salience.pt"
     if start_from is not None:
         state = torch.load(start_from, map_location=device, weights_only=False)
         if state["phase"] == "salience":
@@ -194,63 +139,43 @@ def main(
             model.ignore_vectors()
         else:
             model.load_state_dict(state["model"])
-    sets = {
-        name: load_documents(path, per_set or None)
-        for name, path in find_prepared(work, "train").items()
-    }
+    sets = {name: load_documents(path) for name, path in find_prepared(work, "train").items()}
     get_loss = SummaryLoss(sets, rouge_weight, rng)
     print(", ".join(f"{name} {len(documents)}" for name, documents in sets.items()))
-    validation = Validation(work, val_documents)
+    val = find_prepared(work, "val")
+    validation = Validation(
+        {name: load_documents(val[name], val_documents) for name in val}, work / "val_bounds.json"
+    )
     get_alignment = None
     if phase == "joint" and n_pairs:
         pairs = torch.load(work / "pairs.pt", weights_only=False)
         get_alignment = Alignment(pairs, model.special, n_pairs, rng)
     # Weights averaged over the last steps: what a single step learns from few documents is noise.
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(average_decay))
-    cache: dict[int, torch.Tensor] = {}
 
     @torch.no_grad()
-    def encode_once(document: Document) -> torch.Tensor:
-        if phase == "salience":
-            return model.encode_salience(document).to(device)
-        if id(document) not in cache:
-            model.eval()
-            (cache[id(document)],) = model.encode([document])
-        return cache[id(document)]
-
-    @torch.no_grad()
-    def score_documents(documents: list[Document]) -> list[numpy.ndarray]:
+    def score_documents(name: str, documents: list[Document]) -> list[numpy.ndarray]:
+        average.eval()
         result = []
         for document in documents:
-            average.eval()
-            encode = average.module.encode
-            vectors = encode([document])[0] if phase == "joint" else encode_once(document)
+            vectors = average.module.represent(document, phase)
             logits, _ = average.module.score([vectors])
             result.append(logits[0].cpu().numpy())
         return result
 
-    if phase == "head":
-        space, unknown = tokenizer.convert_tokens_to_ids(["▁", tokenizer.unk_token])
-        for name, documents in sets.items():
-            some = rng.sample(documents, round(disguised * len(documents)))
-            copies = [doc.disguise(space, unknown, len(tokenizer), rng) for doc in some]
-            sets[name] = [*documents, *copies]
-        for documents in tqdm(sets.values(), desc="encoding"):
-            for document in documents:
-                encode_once(document)
     groups = [{"params": model.head.parameters(), "lr": head_rate}]
     if phase == "joint":
         groups.append({"params": model.encoder.parameters(), "lr": encoder_rate})
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     save_as = save_as or phase
     checkpoint = work / f"{save_as}.state.pt"
-    best, step, elapsed = -math.inf, 0, 0.0
+    step, elapsed = 0, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=False)
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
-        best, step, elapsed = state["best"], state["step"], state["elapsed"]
+        step, elapsed = state["step"], state["elapsed"]
         rng.setstate(state["rng"])
         if rank > 0:
             rng.seed(f"{seed} {rank} {step}")
@@ -286,7 +211,8 @@ def main(
                 hits.append(retrieved)
             loss.backward()
         else:
-            losses.append(accumulate_head_gradients(model, get_loss, batch, encode_once))
+            encoded = [Encoded(document, model.represent(document, phase)) for document in batch]
+            losses.append(accumulate_gradients(model.head, get_loss, encoded))
         if n_processes > 1:
             average_gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -302,21 +228,17 @@ def main(
         if rank > 0:
             continue
         if step % evaluate_every == 0 or done >= 1:
-            mean, shares = validation.run(score_documents)
+            standing = validation.run(score_documents)
             loss = float(numpy.mean(losses[-evaluate_every:]))
-            progress.write(report(step, loss, mean, shares))
+            progress.write(f"step {step} loss {loss:.4f} {standing}")
             if hits:
                 progress.write(f"retrieval@1 {numpy.mean(hits[-evaluate_every:]):.3f}")
-            # The joint phase ends with what it has learnt last; the head is chosen on val.
-            if phase == "joint" or mean > best:
-                best = mean
-                save_checkpoint(
-                    work / f"{save_as}.pt",
-                    phase=phase,
-                    model=average.module.state_dict(),
-                    head=average.module.head.state_dict(),
-                    closed=mean,
-                )
+            save_checkpoint(
+                work / f"{save_as}.pt",
+                phase=phase,
+                model=average.module.state_dict(),
+                head=average.module.head.state_dict(),
+            )
         if step % save_every == 0 or done >= 1:
             save_checkpoint(
                 checkpoint,
@@ -324,7 +246,6 @@ def main(
                 average=average.state_dict(),
                 optimizer=optimizer.state_dict(),
                 rates=rates,
-                best=best,
                 step=step,
                 elapsed=time.time() - start,
                 rng=rng.getstate(),
