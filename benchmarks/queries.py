@@ -20,7 +20,7 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 
 from benchmarks.page import describe_run, publish
-from benchmarks.quality import build_pipeline
+from benchmarks.quality.model import build_pipeline
 
 ROOT = Path(__file__).parent.parent
 WEIGHTS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)

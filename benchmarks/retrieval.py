@@ -19,7 +19,7 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 
 from benchmarks.page import describe_run, publish
-from benchmarks.quality import build_pipeline
+from benchmarks.quality.model import build_pipeline
 from spacy_bertsum.cli.pipelines import get_bertsum
 
 BATCH_SIZE = 64
