@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy
 import torch
 
+from ..layers.encoder import Request, make_batches
 from ..layers.encoder_shim import Batch, EncoderShim
-from ..packing import PackedDocs, SpecialIds, pack
+from ..packing import pack
 
 N_WINDOWS = 32
 MAX_LENGTH = 256
@@ -28,7 +29,7 @@ def draw_windows(shim: EncoderShim, seed: int = 0) -> list[Batch]:
     n_sents = max(1, length // (SENTENCE_LENGTH + 2))
     size = min(SENTENCE_LENGTH, length - 2)
     docs = rng.choice(ids, (N_WINDOWS, n_sents, size)).tolist()
-    return _make_batches(shim, pack_ids(shim, docs, special, length))
+    return _make_batches(shim, docs, length)
 
 
 def cut_windows(shim: EncoderShim, texts: Iterable[Sequence[str]]) -> list[Batch]:
@@ -36,41 +37,24 @@ def cut_windows(shim: EncoderShim, texts: Iterable[Sequence[str]]) -> list[Batch
 
     texts: The sentences of each document.
     """
-    special = shim.special_ids()
     docs = [
         shim.tokenizer(list(sents), add_special_tokens=False, verbose=False)["input_ids"]
         for sents in texts
         if sents
     ]
-    return _make_batches(shim, pack_ids(shim, docs, special, min(MAX_LENGTH, shim.max_length())))
+    return _make_batches(shim, docs, min(MAX_LENGTH, shim.max_length()))
 
 
-def pack_ids(
-    shim: EncoderShim, docs: Sequence[Sequence[Sequence[int]]], special: SpecialIds, length: int
-) -> PackedDocs:
-    return pack(docs, special, max_length=length, overlap=0, n_segments=shim.n_segments())
-
-
-def _make_batches(shim: EncoderShim, packed: PackedDocs) -> list[Batch]:
-    batches = []
-    for start in range(0, len(packed.input_ids), BATCH_SIZE):
-        windows = packed.input_ids[start : start + BATCH_SIZE]
-        segments = packed.segment_ids[start : start + BATCH_SIZE]
-        lengths = [len(window) for window in windows]
-        rows = torch.arange(sum(lengths), device=shim.device)
-        batches.append(
-            Batch(
-                ids=torch.from_numpy(numpy.concatenate(windows)).to(shim.device),
-                segments=torch.from_numpy(numpy.concatenate(segments)).to(shim.device)
-                if shim.n_segments() > 1
-                else None,
-                lengths=lengths,
-                rows=rows,
-                row_lengths=lengths,
-                targets=rows,
-            )
-        )
-    return batches
+def _make_batches(
+    shim: EncoderShim, docs: Sequence[Sequence[Sequence[int]]], length: int
+) -> list[Batch]:
+    """docs: For every document, for every sentence, the ids of its pieces."""
+    packed = pack(
+        docs, shim.special_ids(), max_length=length, overlap=0, n_segments=shim.n_segments()
+    )
+    windows = range(len(packed.input_ids))
+    groups = [windows[start : start + BATCH_SIZE] for start in windows[::BATCH_SIZE]]
+    return make_batches(shim, Request.of_all(packed), groups)
 
 
 def runner(shim: EncoderShim, batches: Sequence[Batch]) -> Callable[[], None]:

@@ -24,6 +24,13 @@ class Request:
     rows: numpy.ndarray
     lengths: numpy.ndarray
 
+    @classmethod
+    def of_all(cls, packed: PackedDocs) -> "Request":
+        """For the vector of every piece, window by window."""
+        sizes = numpy.array([len(ids) for ids in packed.input_ids], dtype="i8")
+        rows = numpy.argwhere(numpy.arange(max(sizes, default=0)) < sizes[:, None])
+        return cls(packed, rows, numpy.ones(len(rows), dtype="i4"))
+
 
 def window_encoder(shim: EncoderShim, max_batch_tokens: int) -> Model[Request, Floats2d]:
     """Encode windows in batches of similar length.
@@ -51,7 +58,7 @@ def _forward(model: Model, request: Request, is_train: bool) -> tuple[Floats2d, 
         groups = _group_by_length(lengths)
     else:
         groups = batch_by_padded_size(lengths, model.attrs["max_batch_tokens"])
-    batches = _make_batches(shim, request, [windows[group] for group in groups])
+    batches = make_batches(shim, request, [windows[group] for group in groups])
     sizes = torch.from_numpy(request.lengths).to(shim.device)
     output, backprop_torch = shim(ArgsKwargs(args=(batches, sizes), kwargs={}), is_train)
 
@@ -79,7 +86,7 @@ def _group_by_length(lengths: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def _make_batches(
+def make_batches(
     shim: EncoderShim, request: Request, groups: Sequence[Sequence[int]]
 ) -> list[Batch]:
     """Lay the windows of each group end to end, and find the wanted rows in it."""

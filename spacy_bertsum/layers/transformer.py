@@ -7,7 +7,6 @@ pass, and inside a component of its own.
 from collections.abc import Callable
 from typing import Any
 
-import numpy
 from spacy.tokens import Doc
 from thinc.api import Model
 
@@ -82,12 +81,11 @@ def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[Any, Callab
     from .shared import get_gradient, make_batch
 
     pieces = pieces_of(model, docs)
-    lengths = numpy.array([len(ids) for ids in pieces.packed.input_ids], dtype="i8")
-    width = max(lengths, default=0)
-    rows = numpy.argwhere(numpy.arange(width) < lengths[:, None])
-    request = Request(pieces.packed, rows, numpy.ones(len(rows), dtype="i4"))
+    request = Request.of_all(pieces.packed)
+    rows = request.rows
     vectors, backprop_encoder = model.layers[0](request, is_train)
-    hidden = model.ops.alloc3f(len(lengths), width, model.get_dim("nO"))
+    lengths = [len(ids) for ids in pieces.packed.input_ids]
+    hidden = model.ops.alloc3f(len(lengths), max(lengths, default=0), model.get_dim("nO"))
     hidden[rows[:, 0], rows[:, 1]] = vectors
 
     def backprop(d_batch: Any) -> list[Doc]:
