@@ -1,8 +1,8 @@
 """Summaries on documents: the extension attributes, and what a document keeps of a selection."""
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy
@@ -12,8 +12,8 @@ from thinc.types import Floats1d
 
 from .queries import score_by_query
 from .selection import Selection, select
-from .surface import clean, join, separators
-from .words import get_words
+from .surface import clean, join, separator, separators
+from .words import get_is_word, get_words
 
 SUMMARY = "summary"
 SCORES = "summary_scores"
@@ -158,20 +158,40 @@ def _summarize(
             f"Expected a score for each of the document's {len(sents)} sentences, not scores of "
             f"shape {scores.shape}: run the component 'bertsum' again after its sentences change"
         )
-    text = doc.text
-    bounds = [*(sent.start_char for sent in sents), len(text)]
-    raw = [text[start:end] for start, end in pairwise(bounds)]
-    cleaned = [clean(sent) for sent in raw]
-    gaps = separators(raw)
-    chosen = select(
-        scores,
-        _words(doc, sents),
-        [len(sent) for sent in cleaned],
-        selection,
-        gaps=[len(gap) for gap in gaps],
-    )
+    raw: Sequence[str] = _RawSents(doc, sents)
+    if selection.reads_text:
+        raw = list(raw)
+        words = _words(doc, sents)
+        chars = [len(clean(sent)) for sent in raw]
+        gaps = [len(gap) for gap in separators(raw)]
+    else:
+        # Then only which sentences have words matters, and most texts are never looked at.
+        before = numpy.concatenate([[0], get_is_word(doc).cumsum()])
+        n_words = numpy.diff(before[raw.bounds]).tolist()
+        words, chars, gaps = [range(n) for n in n_words], n_words, 1
+    chosen = select(scores, words, chars, selection, gaps)
     spans = [Span(doc, sents[i].start, sents[i].end, label=LABEL) for i in chosen]
-    return spans, chosen, join((cleaned[i] for i in chosen), (gaps[i] for i in chosen))
+    return (
+        spans,
+        chosen,
+        join((clean(raw[i]) for i in chosen), (separator(raw, i) for i in chosen)),
+    )
+
+
+class _RawSents(Sequence):
+    """The texts of a document's sentences, each with the white space up to the next one."""
+
+    def __init__(self, doc: Doc, sents: list[Span]):
+        self.doc = doc
+        self.bounds = [*(sent.start for sent in sents), len(doc)]
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def __getitem__(self, i: int) -> str:
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        return self.doc[self.bounds[i] : self.bounds[i + 1]].text_with_ws
 
 
 def _words(doc: Doc, sents: list[Span]) -> list[list[int]]:

@@ -83,6 +83,12 @@ class Selection:
             changes = dict.fromkeys(LIMITS) | changes
         return dataclasses.replace(self, **changes)
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether more decides than the scores and the number of sentences."""
+        has_budget = self.max_words is not None or self.max_chars is not None
+        return has_budget or self.diversity > 0 or self.block_ngrams > 0
+
     def count(self, n_sents: int) -> int | None:
         """How many of `n_sents` sentences are asked for; None if no setting says a number."""
         counts = []
@@ -134,9 +140,7 @@ def select(
     ranking = numpy.argsort(-scores, kind="stable")
     ranking = ranking[candidates[ranking]]
     most = len(ranking) if count is None else min(count, len(ranking))
-    has_budget = selection.max_words is not None or selection.max_chars is not None
-    is_diverse = selection.diversity > 0 and most < len(ranking)
-    if not (has_budget or is_diverse or selection.block_ngrams):
+    if not selection.reads_text:
         chosen = ranking[:most].tolist()
         return sorted(chosen) if selection.order == "document" else chosen
     rank = {i: position for position, i in enumerate(ranking.tolist())}

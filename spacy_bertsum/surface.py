@@ -22,7 +22,6 @@ _BREAKS = "\n\v\f\r\x1c-\x1e\x85\u2028\u2029"
 _has_break = re.compile(f"[{_BREAKS}]").search
 # A single space of any width is left alone: a no-break space before "km", U+3000 after "！".
 _sub_spaces = re.compile(rf"\s\s+|[\t{_BREAKS}]").sub
-_match_spaces = re.compile(r"\s*").match
 
 
 def clean(text: str) -> str:
@@ -44,28 +43,34 @@ def _fold(spaces: re.Match[str]) -> str:
     return " "
 
 
-def separators(sents: Sequence[str]) -> list[str]:
-    """What to print after each sentence where another one of the same text follows it.
+def separator(sents: Sequence[str], i: int) -> str:
+    """What to print after a sentence where another one of the same text follows it.
 
     A space in the text after the sentence is kept. Line breaks say nothing, and neither does a
     missing space, since the next sentence printed is seldom the next one of the text: there, a
     sentence in Han or Kana takes nothing, any other a space.
 
     sents: The sentences of a document, one after another with all whitespace between them.
-    RETURNS: A space, U+3000 where the text has that, or "", for each sentence.
+    i: The index of the sentence.
+    RETURNS: A space, U+3000 where the text has that, or "".
     """
-    text = "".join(sents)
-    result = []
-    end = 0
-    for sent in sents:
-        stripped = sent.rstrip()
-        spaces = _match_spaces(text, end + len(stripped))
-        end += len(sent)
-        if spaces[0] and spaces.end() < len(text) and not _has_break(spaces[0]):
-            result.append("\u3000" if "\u3000" in spaces[0] else " ")
-        else:
-            result.append("" if _is_run_on(stripped) else " ")
-    return result
+    stripped = sents[i].rstrip()
+    spaces = sents[i][len(stripped) :]
+    for j in range(i + 1, len(sents)):
+        body = sents[j].lstrip()
+        spaces += sents[j][: len(sents[j]) - len(body)]
+        if body:
+            break
+    else:
+        spaces = ""
+    if spaces and not _has_break(spaces):
+        return "\u3000" if "\u3000" in spaces else " "
+    return "" if _is_run_on(stripped) else " "
+
+
+def separators(sents: Sequence[str]) -> list[str]:
+    """Those of all sentences."""
+    return [separator(sents, i) for i in range(len(sents))]
 
 
 def _is_run_on(sent: str) -> bool:

@@ -1,12 +1,15 @@
 """The steps that make the embedded model, on a data directory of a few documents."""
 
 import lzma
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import srsly
+import torch
+from safetensors.torch import load_file
 
 ROOT = Path(__file__).parent.parent
 LANGS = ("en", "de", "fr")
@@ -45,6 +48,13 @@ def run(module: str, *arguments: object) -> str:
     return result.stdout + result.stderr
 
 
+def changed_layers(base: Path, model: Path) -> set[int]:
+    """The layers of the encoder whose weights differ; an error if any other weight does."""
+    old, new = (load_file(folder / "encoder" / "model.safetensors") for folder in (base, model))
+    names = {name for name in old if not torch.equal(old[name], new[name])}
+    return {int(re.match(r"encoder\.layer\.(\d+)\.", name)[1]) for name in names}
+
+
 @pytest.mark.slow
 def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     work = tmp_path / "work"
@@ -56,7 +66,7 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
         *(data, tokenizer, work / "vectors.npy", "--width", 32, "--epochs", 1),
     )
     run("scripts.mini.pretrain_encoder", data, work, "--n-pairs", 16, "--steps", 3)
-    run("scripts.mini.prepare", data, work)
+    run("scripts.mini.prepare", data, work, "--test")
     train = ("scripts.mini.train", work, "--evaluate-every", 3, "--phase")
     assert "step 3 loss" in run(*train, "salience", "--steps", 3)
     joint = run(*train, "joint", "--steps", 3, "--n-pairs", 16)
@@ -72,7 +82,20 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     resumed = run(*head, 6)
     assert "step 6 loss" in resumed
     assert "step 3 loss" not in resumed
-    run("scripts.mini.export", work, model, "--checkpoint", "head.pt", "--base", base)
+    whole = ("scripts.mini.train_whole", work, base, "--max-pieces", 40, "--n-layers", 1, "--steps")
+    assert "step 3 loss" in run(*whole, 3)
+    resumed = run(*whole, 6)
+    assert "step 6 loss" in resumed
+    assert "before training" not in resumed
+    run("scripts.mini.export", work, model, "--checkpoint", "whole.pt", "--base", base)
+    assert changed_layers(base, model) == {1}
+    matrix = run(
+        "benchmarks.zero_shot",
+        *(work, "--languages", "de,en", "--steps", 2, "--plot", work / "matrix.png"),
+    )
+    assert "| de alone |" in matrix
+    assert "| all but de |" in matrix
+    assert (work / "matrix.png").stat().st_size > 5_000
     table = run(
         "benchmarks.quality",
         *(data, "--model", model, "--no-peers", "--store", work / "quality"),

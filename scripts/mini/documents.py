@@ -54,11 +54,11 @@ class Document:
         """Characters of each sentence and the space after it, (sentences,)."""
         return numpy.array([len(sent) + 1 for sent in self.sents], dtype="f4")
 
-    def cut(self, max_pieces: int, rng: random.Random) -> "Document":
-        """A random stretch of whole sentences that fits into a number of pieces."""
+    def choose_stretch(self, max_pieces: int, rng: random.Random) -> slice:
+        """Which sentences make a random stretch that fits into a number of pieces."""
         lengths = [len(p) + 2 for p in self.pieces]
         if sum(lengths) <= max_pieces:
-            return self
+            return slice(0, len(lengths))
         start = rng.randrange(len(lengths))
         stop, total = start, 0
         while stop < len(lengths) and total + lengths[stop] <= max_pieces:
@@ -68,8 +68,13 @@ class Document:
             start -= 1
             total += lengths[start]
         # A sentence that is longer than the limit stays alone.
-        stop = max(stop, start + 1)
-        part = slice(start, stop)
+        return slice(start, max(stop, start + 1))
+
+    def cut(self, max_pieces: int, rng: random.Random) -> "Document":
+        """A random stretch of whole sentences that fits into a number of pieces."""
+        part = self.choose_stretch(max_pieces, rng)
+        if part == slice(0, len(self.sents)):
+            return self
         return replace(
             self,
             sents=self.sents[part],
@@ -97,6 +102,12 @@ class Document:
 def load_documents(path: Path, limit: int | None = None) -> list[Document]:
     name = path.name.rsplit(".", 2)[0]
     return [_from_record(name, record) for record in torch.load(path, weights_only=False)[:limit]]
+
+
+def take_sents(documents: list[Document], max_sents: int) -> list[Document]:
+    """The first documents that together have at most so many sentences."""
+    total = numpy.cumsum([len(document.sents) for document in documents])
+    return documents[: max(1, int((total <= max_sents).sum()))]
 
 
 def _from_record(name: str, record: dict[str, Any]) -> Document:

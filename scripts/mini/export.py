@@ -1,7 +1,7 @@
 """Steps 7 and 10 of the embedded model: half precision, in the form `Pretrained.v1` loads.
 
-A checkpoint of encoder and head becomes a model directory; one of a head alone goes into a copy of
-the model directory whose encoder it was trained on.
+A checkpoint of the joint training becomes a model directory; one of what was trained on the vectors
+of a model directory, a head alone or one with the encoder's weights, goes into a copy of that.
 """
 
 import shutil
@@ -37,33 +37,44 @@ CONFIG = {
 }
 
 
-def save_encoder(work: Path, output: Path, state: dict) -> dict[str, torch.Tensor]:
-    """Write what `train.py` made. RETURNS: The weights of the head."""
+def split_joint(work: Path, state: dict) -> dict:
+    """What `train.py` made, as `train_whole.py` leaves it."""
     tokenizer = AutoTokenizer.from_pretrained(work / "encoder")
     encoder = AutoModel.from_pretrained(work / "encoder", add_pooling_layer=False)
     model = Summarizer(encoder, SpecialIds.of(tokenizer))
     model.load_state_dict(state["model"])
-    model.encoder.half().save_pretrained(output / "encoder")
-    tokenizer.save_pretrained(output / "encoder")
-    return model.head.state_dict()
+    return {"encoder": model.encoder.state_dict(), "head": model.head.state_dict()}
+
+
+def save_encoder(source: Path, output: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Write an encoder like one that is there, with other weights, and its tokenizer."""
+    encoder = AutoModel.from_pretrained(source, add_pooling_layer=False)
+    encoder.load_state_dict(weights)
+    encoder.half().save_pretrained(output)
+    AutoTokenizer.from_pretrained(source).save_pretrained(output)
 
 
 def main(
     work: Path = typer.Argument(..., exists=True, help="Holds the checkpoint"),
     output: Path = typer.Argument(..., help="Model directory"),
     checkpoint: str = "joint_3.pt",
-    base: Path = typer.Option(None, help="Model directory whose encoder a head belongs to"),
+    base: Path = typer.Option(None, help="Model directory that training went on from"),
 ) -> None:
     state = torch.load(work / checkpoint, map_location="cpu", weights_only=False)
     output.mkdir(parents=True, exist_ok=True)
+    config = Config(CONFIG)
     if base is None:
-        config, head = Config(CONFIG), save_encoder(work, output, state)
+        state = split_joint(work, state)
+    else:
+        config = Config().from_disk(base / "config.cfg")
+        config["model"]["head"] = head_config(state["name"])
+    if "encoder" in state:
+        source = work / "encoder" if base is None else base / "encoder"
+        save_encoder(source, output / "encoder", state["encoder"])
     else:
         shutil.copytree(base / "encoder", output / "encoder", dirs_exist_ok=True)
-        config, head = Config().from_disk(base / "config.cfg"), state["head"]
-        config["model"]["head"] = head_config(state["name"])
     config.to_disk(output / "config.cfg")
-    half = {name: weight.half() for name, weight in head.items()}
+    half = {name: weight.half() for name, weight in state["head"].items()}
     safetensors.torch.save_file(half, output / "head.safetensors")
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     print(f"{output}: {size / 1e6:.1f} MB")

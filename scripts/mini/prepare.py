@@ -89,10 +89,13 @@ def main(
     data: Path = typer.Argument(..., exists=True, file_okay=False, help="Data directory"),
     work: Path = typer.Argument(..., help="Holds tokenizer/, gets prepared/"),
     workers: int = 2,
+    test: bool = typer.Option(False, help="Test documents too, for benchmarks.zero_shot"),
 ) -> None:
     folder = work / "prepared"
     folder.mkdir(exist_ok=True)
     jobs = [(corpus, "val", slice(0, VAL_LIMIT)) for corpus in find_corpora(data, "val")]
+    if test:
+        jobs += [(corpus, "test", slice(0, VAL_LIMIT)) for corpus in find_corpora(data, "test")]
     for corpus in find_corpora(data, "train"):
         name = corpus.name.split(".")[0]
         first, limit = 0, TRAIN_LIMITS.get(name, TRAIN_LIMIT)

@@ -25,3 +25,12 @@ class Sampler:
     def draw(self) -> Any:
         (name,) = self.rng.choices(self.names, self.weights)
         return self.rng.choice(self.sets[name])
+
+
+def draw_batch(sampler: Sampler, n_sents: int) -> list[Any]:
+    """Documents, beside their vectors, that together have so many sentences or a few more."""
+    batch, size = [], 0
+    while size < n_sents:
+        batch.append(sampler.draw())
+        size += len(batch[-1].vectors)
+    return batch

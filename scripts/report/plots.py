@@ -46,12 +46,15 @@ STYLE = {
 
 
 @contextmanager
-def draw(path: Path, height: float, n_panels: int = 1) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+def draw(
+    path: Path, height: float, n_panels: int = 1, n_rows: int = 1
+) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+    """Panels, row by row, in a figure that is written at the end."""
     with pyplot.rc_context(STYLE):
         figure, axes = pyplot.subplots(
-            1, n_panels, figsize=(WIDTH, height), layout="constrained", squeeze=False
+            n_rows, n_panels, figsize=(WIDTH, height), layout="constrained", squeeze=False
         )
-        yield figure, axes[0]
+        yield figure, list(axes.flat)
         figure.savefig(path)
         pyplot.close(figure)
 

@@ -1,0 +1,119 @@
+"""The zero-shot matrix: heads trained on one language, or on all but one, tested on every language.
+
+    python -m benchmarks.zero_shot WORK --output docs/zero-shot.md --plot docs/zero-shot.png
+
+WORK is the directory of the workflow `mini`, with documents and vectors of the splits train and
+test. Each head is trained from scratch, with the encoder frozen. Runs that are done are kept.
+"""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import srsly
+import typer
+from tqdm import tqdm
+
+from benchmarks.page import describe_run, publish
+from benchmarks.zero_shot.matrix import INPUTS, Row, average_languages
+from benchmarks.zero_shot.page import format_page
+from benchmarks.zero_shot.plot import plot_matrix
+from scripts.mini.common import seed_everything
+from scripts.mini.encoded import (
+    Encoded,
+    Scorer,
+    accumulate_gradients,
+    blank,
+    documents_of,
+    load_encoded,
+    width_of,
+)
+from scripts.mini.layers import DEFAULT, build_head
+from scripts.mini.loop import Training
+from scripts.mini.losses import SummaryLoss
+from scripts.mini.sampling import Sampler, draw_batch
+from scripts.mini.validation import Standing, Validation
+
+Sets = dict[str, list[Encoded]]
+LANGUAGES = "en,fr,vi,id,zh,ar,th"
+DROPOUT = 0.1
+RATE = 5e-4
+ROUGE_WEIGHT = 1.0
+BATCH_SENTS = 600
+
+
+def choose_languages(languages: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """The rows of the matrix: a name, and the languages of the training documents."""
+    yield "all of them", languages
+    for lang in languages:
+        yield f"{lang} alone", [lang]
+    for lang in languages:
+        yield f"all but {lang}", [other for other in languages if other != lang]
+
+
+def train(sets: Sets, test: Sets, validation: Validation, checkpoint: Path, steps: int) -> Standing:
+    """Train a head from scratch. RETURNS: How far it goes on the test sets."""
+    rng: random.Random = seed_everything(0)
+    head = build_head(DEFAULT, width_of(sets), DROPOUT)
+    get_loss = SummaryLoss(documents_of(sets), ROUGE_WEIGHT, rng)
+    sampler = Sampler(sets, rng)
+    training = Training(
+        head, [{"params": head.parameters(), "lr": RATE}], rng, checkpoint, steps=steps
+    )
+    return training.run(
+        lambda: accumulate_gradients(head, get_loss, draw_batch(sampler, BATCH_SENTS)),
+        lambda average: validation.run(Scorer(average, test)),
+        evaluate_every=steps,
+        save_every=100,
+    )
+
+
+def main(
+    work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and vectors/"),
+    languages: str = typer.Option(LANGUAGES, help="Of the training documents"),
+    steps: int = 400,
+    output: Path | None = typer.Option(None, help="Markdown file"),
+    plot: Path | None = typer.Option(None, help="PNG file of the heat map"),
+) -> None:
+    seen = languages.split(",")
+    folder = work / "zero_shot"
+    folder.mkdir(exist_ok=True)
+    train_sets, test = load_encoded(work, "train"), load_encoded(work, "test")
+    if not test:
+        raise typer.BadParameter(
+            f"{work} has no test documents: run scripts.mini.prepare and scripts.mini.vectors "
+            "with --test"
+        )
+    missing = [lang for lang in seen if not any(name.endswith(f".{lang}") for name in train_sets)]
+    if missing:
+        raise typer.BadParameter(f"{work} has no training documents in {', '.join(missing)}")
+    validation = Validation(documents_of(test), work / "test_bounds.json")
+    rows = []
+    for inputs, left_out in INPUTS.items():
+        if left_out is not None:
+            blank(train_sets, left_out)
+            blank(test, left_out)
+        for name, trained_on in tqdm(list(choose_languages(seen)), desc=inputs):
+            path = folder / f"{inputs} {name} {steps}.json".replace(" ", "_")
+            if not path.exists():
+                sets = {
+                    set_name: documents
+                    for set_name, documents in train_sets.items()
+                    if set_name.rpartition(".")[2] in trained_on
+                }
+                checkpoint = path.with_suffix(".state.pt")
+                standing = train(sets, test, validation, checkpoint, steps)
+                shares = {set_name: share.tolist() for set_name, share in standing.shares.items()}
+                srsly.write_json(path, shares)
+                checkpoint.unlink()
+            shares = average_languages(srsly.read_json(path))
+            rows.append(Row(inputs, name, tuple(trained_on), shares))
+    command = f"python -m benchmarks.zero_shot WORK --languages {languages} --steps {steps}"
+    origin = f"{describe_run()}. Command: `{command}`"
+    publish(format_page(rows, seen, origin, plot), output)
+    if plot is not None:
+        plot_matrix(plot, rows, seen)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,201 @@
+"""Step 9 of the embedded model: the encoder's upper layers and the head, on whole documents.
+
+The head sees all sentences of a document, so that its extract can be scored with ROUGE, whatever
+its length. The encoder reads one stretch of it anew in each step; the vectors of the other
+sentences are those that `vectors.py` has kept. New vectors are held near the old ones: what was
+learnt from translations stays, and what was kept stays true.
+"""
+
+import math
+import random
+from pathlib import Path
+
+import safetensors.torch
+import torch
+import typer
+from thinc.api import Config
+
+from scripts.mini.common import save_checkpoint, seed_everything
+from scripts.mini.documents import Document, take_sents
+from scripts.mini.encoded import (
+    Encoded,
+    Scorer,
+    accumulate_gradients,
+    add_features,
+    documents_of,
+    load_encoded,
+    substitute,
+)
+from scripts.mini.layers import DEFAULT, build_head
+from scripts.mini.loop import Training
+from scripts.mini.losses import SummaryLoss
+from scripts.mini.sampling import Sampler, draw_batch
+from scripts.mini.validation import Standing, Validation
+from spacy_bertsum.layers.encoder import Request, make_batches
+from spacy_bertsum.layers.encoder_shim import EncoderShim
+from spacy_bertsum.layers.salience import FEATURES
+from spacy_bertsum.packing import batch_by_padded_size, pack
+
+DROPOUT = 0.1
+# Word pieces that enter the encoder at once.
+MAX_BATCH_PIECES = 8_192
+
+
+class Summarizer(torch.nn.Module):
+    """The encoder of a model directory, of which the upper layers are trained, and its head."""
+
+    def __init__(self, base: Path, n_layers: int):
+        super().__init__()
+        self.shim = EncoderShim()
+        self.shim.load(base / "encoder")
+        transformer = Config().from_disk(base / "config.cfg")["model"]["tok2vec"]["transformer"]
+        self.windows = {key: transformer[key] for key in ("max_length", "overlap")}
+        self.window_encoder = self.shim._model
+        self.upper = self.shim.encoder.encoder["layer"][-n_layers:]
+        self.window_encoder.requires_grad_(False)
+        self.upper.requires_grad_(True)
+        n_in = self.shim.encoder.config.hidden_size + len(FEATURES)
+        self.head = build_head(DEFAULT, n_in, DROPOUT)
+        self.head.load_state_dict(safetensors.torch.load_file(base / "head.safetensors"))
+
+    def train(self, mode: bool = True) -> "Summarizer":
+        """What is not trained has no use for dropout."""
+        super().train(mode)
+        self.window_encoder.eval()
+        self.upper.train(mode)
+        return self
+
+    def encode(self, pieces: list[list]) -> torch.Tensor:
+        """The vectors of all sentences of (stretches of) documents, (sentences, width)."""
+        packed = pack(pieces, self.shim.special_ids(), **self.windows)
+        rows, lengths = packed.piece_rows()
+        groups = batch_by_padded_size([len(ids) for ids in packed.input_ids], MAX_BATCH_PIECES)
+        batches = make_batches(self.shim, Request(packed, rows, lengths), groups)
+        sizes = torch.from_numpy(lengths).to(self.shim.device)
+        return self.window_encoder(batches, sizes)
+
+    @torch.no_grad()
+    def encode_documents(self, documents: list[Document]) -> list[Encoded]:
+        self.eval()
+        return [
+            Encoded(document, add_features(self.encode([document.pieces]).cpu(), document))
+            for document in documents
+        ]
+
+
+class Trainer:
+    """The gradients of batches: see the top of this file.
+
+    max_pieces: Of a stretch that the encoder reads.
+    anchor: How much it costs that vectors move.
+    """
+
+    def __init__(
+        self,
+        model: Summarizer,
+        get_loss: SummaryLoss,
+        rng: random.Random,
+        max_pieces: int,
+        anchor: float,
+    ):
+        self.model = model
+        self.get_loss = get_loss
+        self.rng = rng
+        self.max_pieces = max_pieces
+        self.anchor = anchor
+
+    def accumulate(self, batch: list[Encoded]) -> float:
+        """RETURNS: The loss, without the cost of moving."""
+        read = [one for one in batch if not one.in_disguise]
+        stretches = [one.document.choose_stretch(self.max_pieces, self.rng) for one in read]
+        fresh = self.model.encode(
+            [one.document.pieces[part] for one, part in zip(read, stretches, strict=True)]
+        )
+        width = fresh.shape[1]
+        kept = torch.cat(
+            [one.vectors[part, :width] for one, part in zip(read, stretches, strict=True)]
+        ).to(fresh)
+        # The head works on batches of its own: gradients are collected here, then go on.
+        vectors = fresh.detach().requires_grad_()
+        spread = (kept - kept.mean(0)).square().mean()
+        (self.anchor * (vectors - kept).square().mean() / spread).backward()
+        sizes = [part.stop - part.start for part in stretches]
+        renewed = [
+            substitute(one, part, rows)
+            for one, part, rows in zip(read, stretches, vectors.split(sizes), strict=True)
+        ]
+        others = [one for one in batch if one.in_disguise]
+        loss = accumulate_gradients(self.model.head, self.get_loss, renewed + others)
+        fresh.backward(vectors.grad)
+        return loss
+
+
+def main(
+    work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and vectors/"),
+    base: Path = typer.Argument(..., exists=True, help="Model directory to go on from"),
+    save_as: str = typer.Option("whole", help="Name of the files"),
+    n_layers: int = typer.Option(2, help="Layers of the encoder to train, from the top"),
+    steps: int = 3_000,
+    max_minutes: float = typer.Option(math.inf, help="Finish within this time"),
+    batch_sents: int = typer.Option(600, help="Sentences that the head reads in a step"),
+    max_pieces: int = typer.Option(1_000, help="Pieces of a document that the encoder reads"),
+    encoder_rate: float = 1e-4,
+    head_rate: float = 3e-4,
+    anchor: float = typer.Option(0.1, help="Cost of moving vectors by as much as they differ"),
+    rouge_weight: float = typer.Option(1.0, help="Of relaxed ROUGE in the loss"),
+    regret: float = typer.Option(0.5, help="Cost of ROUGE lost to LEAD, above ROUGE won"),
+    average_decay: float = typer.Option(0.995, help="Of the mean of weights"),
+    evaluate_every: int = 1_000,
+    save_every: int = 100,
+    val_sents: int = typer.Option(800, help="Sentences of each val set"),
+    seed: int = 0,
+) -> None:
+    rng = seed_everything(seed)
+    sets = load_encoded(work, "train")
+    val = {
+        name: take_sents(documents, val_sents)
+        for name, documents in documents_of(load_encoded(work, "val")).items()
+    }
+    validation = Validation(val, work / "val_bounds.json")
+    get_loss = SummaryLoss(documents_of(sets), rouge_weight, rng, regret)
+    model = Summarizer(base, n_layers)
+    groups = [
+        {"params": model.head.parameters(), "lr": head_rate},
+        {"params": model.upper.parameters(), "lr": encoder_rate},
+    ]
+    training = Training(
+        model,
+        groups,
+        rng,
+        work / f"{save_as}.state.pt",
+        steps=steps,
+        max_minutes=max_minutes,
+        average_decay=average_decay,
+    )
+    trainer = Trainer(model, get_loss, rng, max_pieces, anchor)
+    sampler = Sampler(sets, rng)
+
+    def evaluate(average: Summarizer) -> Standing:
+        encoded = {name: average.encode_documents(documents) for name, documents in val.items()}
+        return validation.run(Scorer(average.head, encoded))
+
+    if training.step == 0:
+        print(f"before training: {evaluate(model)}")
+    standing = training.run(
+        lambda: trainer.accumulate(draw_batch(sampler, batch_sents)),
+        evaluate,
+        evaluate_every=evaluate_every,
+        save_every=save_every,
+    )
+    average = training.average.module
+    save_checkpoint(
+        work / f"{save_as}.pt",
+        name=DEFAULT,
+        head=average.head.state_dict(),
+        encoder=average.shim.encoder.state_dict(),
+        shares=standing.shares,
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
