@@ -29,6 +29,7 @@ from spacy_bertsum.cli.pipelines import FACTORY, MAX_LENGTH
 FACTORS = (1, 2, 4, 8, 16, 32, 64)
 PEERS = ("sumy LexRank", "sumy TextRank", "lexrank", "pytextrank", "bert-ext-summ. (SBert)")
 N_DOCS = (1, 10, 100, 1_000, 10_000, 100_000)
+ZONE = 1_000
 # Seconds a document: a system that takes longer is not asked for the next length.
 PATIENCE = 20.0
 
@@ -89,19 +90,29 @@ def measure_memory(pipeline: Path, code: str, text: str) -> str:
 
 
 MANY = """
+from contextlib import nullcontext
+from spacy.util import minibatch
+
 peaks = {}
 texts = (f"Report {i} is here. It has two sentences." for i in range(max(counts)))
-for i, doc in enumerate(nlp.pipe(texts), start=1):
-    if i in counts:
-        peaks[i] = measure_peak_memory()
+done = 0
+for batch in minibatch(texts, zone) if zone else [texts]:
+    with nlp.memory_zone() if zone else nullcontext():
+        for doc in nlp.pipe(batch):
+            done += 1
+            if done in counts:
+                peaks[done] = measure_peak_memory()
 print(json.dumps(peaks))
 """
 
 
-def measure_many(pipeline: Path, counts: list[int]) -> dict[int, float]:
-    """Peak memory in MB after so many short documents through one nlp.pipe."""
-    answer = measure_memory(pipeline, f"counts = {counts}\n{MANY}", "")
-    return {int(n): peak for n, peak in json.loads(answer).items()}
+def measure_many(pipeline: Path, counts: list[int], zone: int | None) -> dict[int, float]:
+    """Peak memory in MB after so many short documents through `nlp.pipe`.
+
+    zone: Documents in a memory zone of spaCy; None: no zones.
+    """
+    code = f"counts, zone = {counts}, {zone}\n{MANY}"
+    return {int(n): peak for n, peak in json.loads(measure_memory(pipeline, code, "")).items()}
 
 
 def format_lengths(seconds: dict[str, dict[int, float]], memory: dict[int, float], n: int) -> str:
@@ -117,10 +128,12 @@ def format_lengths(seconds: dict[str, dict[int, float]], memory: dict[int, float
     return "\n".join(lines)
 
 
-def format_many(peaks: dict[int, float]) -> Iterator[str]:
-    yield "| documents | " + " | ".join(f"{n:,}" for n in peaks) + " |"
-    yield "| --- " * (len(peaks) + 1) + "|"
-    yield "| peak MB | " + " | ".join(f"{peak:,.0f}" for peak in peaks.values()) + " |"
+def format_many(rows: dict[str, dict[int, float]]) -> Iterator[str]:
+    counts = next(iter(rows.values()))
+    yield "| peak MB after documents | " + " | ".join(f"{n:,}" for n in counts) + " |"
+    yield "| --- " * (len(counts) + 1) + "|"
+    for name, peaks in rows.items():
+        yield f"| {name} | " + " | ".join(f"{peak:,.0f}" for peak in peaks.values()) + " |"
 
 
 def plot(path: Path, seconds: dict[str, dict[int, float]], n_sents: int) -> None:
@@ -173,7 +186,11 @@ def main(
         nlp.to_disk(path)
         once = f"torch.set_num_threads({threads}); nlp(text); print(measure_peak_memory())"
         memory = {f: float(measure_memory(path, once, text)) for f, text in texts.items()}
-        many = measure_many(path, [n for n in N_DOCS if n <= most_docs])
+        counts = [n for n in N_DOCS if n <= most_docs]
+        many = {
+            "one nlp.pipe": measure_many(path, counts, None),
+            f"in memory zones of {ZONE:,}": measure_many(path, counts, ZONE),
+        }
     command = f"python -m benchmarks.scaling --sents {sents} --rounds {rounds} --threads {threads}"
     parts = [
         "# Scaling",
@@ -185,7 +202,9 @@ def main(
         "length before.",
         format_lengths(seconds, memory, sents),
         "## More documents",
-        "Peak memory of a process in the course of one `nlp.pipe` over documents of two sentences.",
+        "Peak memory of a process over documents of two sentences, with a new word in each. spaCy "
+        "keeps every word it has seen, unless documents are processed in memory zones "
+        "(`with nlp.memory_zone(): ...`), after which it forgets them.",
         "\n".join(format_many(many)),
     ]
     publish("\n\n".join(parts) + "\n", output)
