@@ -1,5 +1,6 @@
 """Every family of encoder-decoders, from adding the component to loading the saved pipeline."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +254,8 @@ def test_name_pattern(tmp_path: Path):
 def test_windows_lose_nothing(seq2seq: dict[str, Path], monkeypatch: Any):
     calls = generated(monkeypatch)
     text = " ".join(f"The library opens a new room on day {i}." for i in range(60))
-    doc = make(seq2seq["mt5"], source="doc")(text + " " + "people " * 150 + ".")
+    nlp = make(seq2seq["mt5"], source="doc", merge="join")
+    doc = nlp(text + " " + "people " * 150 + ".")
     read = [row for inputs, _, _ in calls for row in inputs]
     assert all(len(row) <= 64 for row in read)
     tokenizer = calls[0][2]
@@ -261,6 +263,56 @@ def test_windows_lose_nothing(seq2seq: dict[str, Path], monkeypatch: Any):
     assert decoded.count("library") == 60
     assert decoded.count("people") == 150
     assert len(doc.spans["summary_de"]) == 61
+
+
+def write(monkeypatch: Any, texts: Callable[[int], str]) -> list[int]:
+    """Have passages written by rote; the number of each call's is returned as they are made."""
+    sizes: list[int] = []
+
+    def generate(checkpoint: Any, direction: Any, rows: list, settings: Any) -> list[str]:
+        sizes.append(len(rows))
+        return [texts(len(row)) for row in rows]
+
+    monkeypatch.setattr(generation, "generate", generate)
+    return sizes
+
+
+LONG = " ".join(f"The library opens a new room on day {i}." for i in range(60))
+
+
+def test_partial_summaries_are_merged(seq2seq: dict[str, Path], monkeypatch: Any):
+    write(monkeypatch, lambda n: "Die Halle öffnet.")
+    doc = make(seq2seq["mt5"], source="doc")(LONG)
+    assert doc._.summary_de == "Die Halle öffnet."
+    assert len(doc.spans["summary_de"]) == 60
+    joined = make(seq2seq["mt5"], source="doc", merge="join")(LONG)
+    assert joined._.summary_de.count("Halle") > 5
+
+
+def test_merging_ends_where_it_gets_no_shorter(seq2seq: dict[str, Path], monkeypatch: Any):
+    sizes = write(monkeypatch, lambda n: "Die Halle öffnet heute. " * 6)
+    doc = make(seq2seq["mt5"], source="doc")(LONG)
+    assert doc._.summary_de.count("Halle") >= 12
+    assert sum(sizes) < 100
+
+
+def test_documents_are_merged_each_for_itself(seq2seq: dict[str, Path], monkeypatch: Any):
+    write(monkeypatch, lambda n: "Die Halle öffnet.")
+    nlp = make(seq2seq["mt5"], source="doc")
+    short, long, empty = nlp.pipe(["The mayor spoke to many people.", LONG, ""])
+    assert short._.summary_de == long._.summary_de == "Die Halle öffnet."
+    assert [span.text for span in short.spans["summary_de"]] == ["The mayor spoke to many people."]
+    assert empty._.summary_de == ""
+
+
+def test_translations_are_not_merged(seq2seq: dict[str, Path], monkeypatch: Any):
+    write(monkeypatch, lambda n: "Die Halle öffnet.")
+    assert make(seq2seq["m2m"], source="doc")(LONG)._.summary_de.count("Halle") > 5
+    assert make(seq2seq["marian"], source="doc")(LONG)._.summary_de.count("Halle") > 5
+    with pytest.raises(ValueError, match='Set merge = "join"'):
+        make(seq2seq["marian"], source="doc", merge="rewrite")(LONG)
+    with pytest.raises(ValueError, match="merge must be one of auto, join, rewrite"):
+        make(seq2seq["mt5"], merge="twice")
 
 
 def test_support_is_kept_with_the_document(seq2seq: dict[str, Path]):

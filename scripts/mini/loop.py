@@ -86,7 +86,7 @@ class Training:
                 progress.write(f"step {self.step} loss {loss:.4f} {standing}")
             if self.step % save_every == 0 or self.done >= 1:
                 self._save()
-        return standing or evaluate(self.average.module)
+        return evaluate(self.average.module) if standing is None else standing
 
     def _take_step(self, accumulate: Callable[[], float]) -> float:
         factor = min(1.0, (self.step + 1) / self.warmup) * max(LAST_RATE, 1 - self.done)

@@ -73,6 +73,10 @@ class Checkpoint:
         unknown."""
         return self._encode(text=texts) if texts else []
 
+    def count(self, text: str) -> int:
+        """How many they are."""
+        return len(self.encode([text])[0])
+
     def encode_target(self, texts: list[str]) -> list[list[int]]:
         """The word pieces of texts to be written; Marian's are not those of texts to be read."""
         # Tokenizers that are told the language have one vocabulary, and want to be told first.

@@ -11,7 +11,7 @@ import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer
@@ -23,7 +23,7 @@ from ..sentencizer import find_sentences
 from ..surface import clean
 from . import attributes
 from .codes import base
-from .drafts import Written, join_parts, make_draft, make_passages
+from .drafts import Written, join_parts, make_draft, make_merge, make_passages
 from .pairs import make_pairs
 from .scorer import written_score
 from .settings import Generation, Pair, Passage, Request
@@ -31,6 +31,7 @@ from .support import Support, find_support, sentence_encoder_of
 
 SOURCES = ("summary", "doc")
 UNITS = ("auto", "sentence", "text")
+MERGES = ("auto", "join", "rewrite")
 
 DEFAULT_CONFIG = {
     "source": "summary",
@@ -38,6 +39,7 @@ DEFAULT_CONFIG = {
     "spans_key": extensions.SPANS_KEY,
     "summary_attr": None,
     "unit": "auto",
+    "merge": "auto",
     "num_beams": None,
     "length_penalty": None,
     "min_length": None,
@@ -71,6 +73,7 @@ def make_bertsum_abs(
     spans_key: str,
     summary_attr: str | None,
     unit: str,
+    merge: str,
     num_beams: int | None,
     length_penalty: float | None,
     min_length: int | None,
@@ -98,6 +101,7 @@ def make_bertsum_abs(
         spans_key=spans_key,
         summary_attr=summary_attr,
         unit=unit,
+        merge=merge,
         generation=generation,
         min_support=min_support,
         progress=progress,
@@ -126,6 +130,7 @@ class BertSumAbs(TrainablePipe):
         spans_key: str = extensions.SPANS_KEY,
         summary_attr: str | None = None,
         unit: str = "auto",
+        merge: str = "auto",
         generation: Generation = Generation(),  # noqa: B008
         min_support: float | None = 0.5,
         progress: bool = False,
@@ -144,6 +149,9 @@ class BertSumAbs(TrainablePipe):
         summary_attr: Name of the attribute; by default "summary_<target_lang>".
         unit: What is written at once of an extract: "sentence", "text", or "auto", by sentence
             with checkpoints that translate.
+        merge: What becomes of the summaries of a document's windows: "join" puts one after the
+            other; "rewrite" summarizes them together, again until there is one or it gets no
+            shorter; "auto" rewrites with checkpoints that summarize and read the target language.
         min_support: The least similarity of a supported sentence, -1 to 1; None: don't measure.
         progress: Whether to show a progress bar.
         encoder_learn_rate: In training the learning rate of the encoder, a number or a schedule;
@@ -155,6 +163,8 @@ class BertSumAbs(TrainablePipe):
             raise ValueError(f"source must be one of {', '.join(SOURCES)}, not {source!r}")
         if unit not in UNITS:
             raise ValueError(f"unit must be one of {', '.join(UNITS)}, not {unit!r}")
+        if merge not in MERGES:
+            raise ValueError(f"merge must be one of {', '.join(MERGES)}, not {merge!r}")
         if min_support is not None and not -1 <= min_support <= 1:
             raise ValueError(f"min_support must be a number from -1 to 1, not {min_support!r}")
         attr = summary_attr or attributes.attribute_name(target_lang)
@@ -175,6 +185,7 @@ class BertSumAbs(TrainablePipe):
             "spans_key": spans_key,
             "summary_attr": attr,
             "unit": unit,
+            "merge": merge,
             "min_support": min_support,
             "progress": progress,
             **asdict(generation),
@@ -198,22 +209,34 @@ class BertSumAbs(TrainablePipe):
         drafts = [make_draft(doc, self.cfg, self.name) for doc in docs]
         if self.model.shims[0].checkpoints or any(d.spans and not d.is_copy for d in drafts):
             self._load()
-        passages, owners = [], []
         for draft in drafts:
             if draft.is_copy:
                 draft.parts = [(clean(span.text), [span]) for span in draft.spans]
-                continue
-            for passage, spans in make_passages(draft, self.cfg, self.model):
-                passages.append(passage)
-                owners.append((draft, spans))
-        if passages:
-            texts = self.model.predict(Request(passages, self.generation, self.cfg["progress"]))
-            for (draft, spans), text in zip(owners, texts, strict=True):
-                draft.parts.append((text, spans))
+        written = [draft for draft in drafts if not draft.is_copy]
+        self._write(written, [list(make_passages(d, self.cfg, self.model)) for d in written])
+        while written:
+            merges = [make_merge(draft, self.cfg, self.model) for draft in written]
+            written = [draft for draft, merge in zip(written, merges, strict=True) if merge]
+            passages = [
+                [(passage, draft.spans) for passage in merge]
+                for draft, merge in zip(written, filter(None, merges), strict=True)
+            ]
+            self._write(written, passages)
         for doc, draft in zip(docs, drafts, strict=True):
             draft.text = join_parts(draft)
             draft.support = self._support(doc, draft)
         return drafts
+
+    def _write(
+        self, drafts: list[Written], passages: list[list[tuple[Passage, list[Span]]]]
+    ) -> None:
+        """Write the passages of each draft, which become its parts."""
+        flat = [passage for own in passages for passage, _ in own]
+        if not flat:
+            return
+        texts = iter(self.model.predict(Request(flat, self.generation, self.cfg["progress"])))
+        for draft, own in zip(drafts, passages, strict=True):
+            draft.parts = [(next(texts), spans) for _, spans in own]
 
     def _load(self) -> None:
         if not self.model.shims[0].checkpoints:

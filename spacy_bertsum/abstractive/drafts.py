@@ -90,16 +90,44 @@ def make_passages(
         unit = "sentence" if is_translation else "text"
     indices = [[i] for i in range(len(sents))] if unit == "sentence" else [range(len(sents))]
     for unit_sents in indices:
-        windows = make_windows(
-            [sents[i] for i in unit_sents],
-            [gaps[i] for i in unit_sents],
-            lambda text: len(checkpoint.encode([text])[0]),
-            limit,
-        )
-        for window in windows:
-            text = text_of(window, [gaps[i] for i in unit_sents])
+        unit_gaps = [gaps[i] for i in unit_sents]
+        for window in make_windows(
+            [sents[i] for i in unit_sents], unit_gaps, checkpoint.count, limit
+        ):
+            text = text_of(window, unit_gaps)
             numbers = dict.fromkeys(unit_sents[part.sentence] for part in window)
             yield Passage(text, source, target), [draft.spans[i] for i in numbers]
+
+
+def make_merge(draft: Written, cfg: Mapping[str, Any], model: Model) -> list[Passage]:
+    """What has to be written to bring the parts of a summary nearer to one text.
+
+    RETURNS: Fewer passages than there are parts; none if there is nothing to merge, or it would
+        become no less.
+    RAISES: ValueError if merging is asked for and the checkpoint can't read what it writes.
+    """
+    texts = [clean(text) for text, _ in draft.parts if text]
+    if cfg["source"] != "doc" or cfg["merge"] == "join" or len(texts) < 2:
+        return []
+    from .generation import max_passage
+
+    target = cfg["target_lang"]
+    source = target if draft.source_lang == "und" else draft.source_lang
+    checkpoint, _ = max_passage(model, source, target)
+    direction = checkpoint.direction(source, target)
+    if cfg["merge"] == "auto" and (direction.is_translation or not direction.reads_target):
+        return []
+    if not direction.reads_target:
+        raise ValueError(
+            f'merge = "rewrite" needs a checkpoint that reads what it writes, and this one goes '
+            f"from '{source}' to '{target}' alone. Set merge = \"join\"."
+        )
+    checkpoint, limit = max_passage(model, target, target)
+    gaps = separators(texts)
+    windows = make_windows(texts, gaps, checkpoint.count, limit)
+    if len(windows) >= len(draft.parts):
+        return []
+    return [Passage(text_of(window, gaps), target, target) for window in windows]
 
 
 def join_parts(draft: Written) -> str:
