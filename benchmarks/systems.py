@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_bertsum.cli.pipelines import FACTORY, SENTENCIZER, TOKENIZER
+from spacy_bertsum.cli.pipelines import FACTORY, make_pipeline
 from spacy_bertsum.compression.pipeline import Compression, compress
 from spacy_bertsum.layers.bert import Bert
 from spacy_bertsum.layers.checkpoints import to_transformers
@@ -20,22 +20,10 @@ from spacy_bertsum.layers.transformer import get_shim, pieces_of
 MAX_BATCH_TOKENS = 4096
 
 
-def make_pipeline(model: dict) -> Language:
-    """A pipeline from texts to summaries.
-
-    model: The config of the component's model.
-    """
-    nlp = spacy.blank("xx", config={"nlp": {"tokenizer": TOKENIZER}})
-    nlp.add_pipe(SENTENCIZER, config={"lang": "en"})
-    nlp.add_pipe(FACTORY, config={"model": model})
-    return nlp
-
-
 def build_embedded(name: str = "xx_bertsum_mini", mixed_precision: bool = False) -> Language:
     architecture = "spacy-bertsum.Pretrained.v1"
-    return make_pipeline(
-        {"@architectures": architecture, "name": name, "mixed_precision": mixed_precision}
-    )
+    model = {"@architectures": architecture, "name": name, "mixed_precision": mixed_precision}
+    return make_pipeline(model, "en")
 
 
 def build_around(checkpoint: str | Path) -> Language:
@@ -54,7 +42,8 @@ def build_around(checkpoint: str | Path) -> Language:
                 },
             },
             "head": {"@architectures": "spacy-bertsum.InterSentenceTransformer.v1", "n_heads": 4},
-        }
+        },
+        "en",
     )
     doc = nlp.make_doc("One sentence.")
     doc.spans["summary"] = [doc[:]]

@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
@@ -16,12 +15,10 @@ from benchmarks.quality.sets import TestSet
 from benchmarks.quality.systems import Ready, System
 from scripts.evaluation import BATCH_SIZE, choose, rank_by_scores
 from spacy_bertsum.cli.pipelines import (
-    FACTORY,
-    SENTENCIZER,
-    TOKENIZER,
     get_bertsum,
     load_pipeline,
     make_doc,
+    make_pipeline,
 )
 from spacy_bertsum.language import LANG
 from spacy_bertsum.pretrained import find_model
@@ -34,11 +31,7 @@ SOURCES = Path(spacy_bertsum.__file__).parent
 def build_pipeline(model: str) -> Language:
     if (Path(model) / "meta.json").exists():
         return load_pipeline(model)
-    nlp = spacy.blank("xx", config={"nlp": {"tokenizer": TOKENIZER}})
-    nlp.add_pipe(SENTENCIZER)
-    config = {"@architectures": "spacy-bertsum.Pretrained.v1", "name": model}
-    nlp.add_pipe(FACTORY, config={"model": config})
-    return nlp
+    return make_pipeline({"@architectures": "spacy-bertsum.Pretrained.v1", "name": model})
 
 
 def make_model_system(nlp: Language, model: str) -> System:

@@ -6,7 +6,6 @@ WORK is the directory of the workflow `mini`, with documents and vectors of the 
 test. Each head is trained from scratch, with the encoder frozen. Runs that are done are kept.
 """
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,28 +17,11 @@ from benchmarks.page import describe_run, publish
 from benchmarks.zero_shot.matrix import INPUTS, Row, average_languages
 from benchmarks.zero_shot.page import format_page
 from benchmarks.zero_shot.plot import plot_matrix
-from scripts.mini.common import seed_everything
-from scripts.mini.encoded import (
-    Encoded,
-    Scorer,
-    accumulate_gradients,
-    blank,
-    documents_of,
-    load_encoded,
-    width_of,
-)
-from scripts.mini.layers import DEFAULT, build_head
-from scripts.mini.loop import Training
-from scripts.mini.losses import SummaryLoss
-from scripts.mini.sampling import Sampler, draw_batch
-from scripts.mini.validation import Standing, Validation
+from scripts.mini.encoded import blank, documents_of, load_encoded
+from scripts.mini.fit import fit_head
+from scripts.mini.validation import Validation
 
-Sets = dict[str, list[Encoded]]
 LANGUAGES = "en,fr,vi,id,zh,ar,th"
-DROPOUT = 0.1
-RATE = 5e-4
-ROUGE_WEIGHT = 1.0
-BATCH_SENTS = 600
 
 
 def choose_languages(languages: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -49,23 +31,6 @@ def choose_languages(languages: list[str]) -> Iterator[tuple[str, list[str]]]:
         yield f"{lang} alone", [lang]
     for lang in languages:
         yield f"all but {lang}", [other for other in languages if other != lang]
-
-
-def train(sets: Sets, test: Sets, validation: Validation, checkpoint: Path, steps: int) -> Standing:
-    """Train a head from scratch. RETURNS: How far it goes on the test sets."""
-    rng: random.Random = seed_everything(0)
-    head = build_head(DEFAULT, width_of(sets), DROPOUT)
-    get_loss = SummaryLoss(documents_of(sets), ROUGE_WEIGHT, rng)
-    sampler = Sampler(sets, rng)
-    training = Training(
-        head, [{"params": head.parameters(), "lr": RATE}], rng, checkpoint, steps=steps
-    )
-    return training.run(
-        lambda: accumulate_gradients(head, get_loss, draw_batch(sampler, BATCH_SENTS)),
-        lambda average: validation.run(Scorer(average, test)),
-        evaluate_every=steps,
-        save_every=100,
-    )
 
 
 def main(
@@ -81,8 +46,8 @@ def main(
     train_sets, test = load_encoded(work, "train"), load_encoded(work, "test")
     if not test:
         raise typer.BadParameter(
-            f"{work} has no test documents: run scripts.mini.prepare and scripts.mini.vectors "
-            "with --test"
+            f"{work} has no test documents: run scripts.mini.prepare with --test, then "
+            "scripts.mini.vectors"
         )
     missing = [lang for lang in seen if not any(name.endswith(f".{lang}") for name in train_sets)]
     if missing:
@@ -91,8 +56,7 @@ def main(
     rows = []
     for inputs, left_out in INPUTS.items():
         if left_out is not None:
-            blank(train_sets, left_out)
-            blank(test, left_out)
+            train_sets, test = blank(train_sets, left_out), blank(test, left_out)
         for name, trained_on in tqdm(list(choose_languages(seen)), desc=inputs):
             path = folder / f"{inputs} {name} {steps}.json".replace(" ", "_")
             if not path.exists():
@@ -102,7 +66,7 @@ def main(
                     if set_name.rpartition(".")[2] in trained_on
                 }
                 checkpoint = path.with_suffix(".state.pt")
-                standing = train(sets, test, validation, checkpoint, steps)
+                standing = fit_head(sets, test, validation, checkpoint, steps=steps)
                 shares = {set_name: share.tolist() for set_name, share in standing.shares.items()}
                 srsly.write_json(path, shares)
                 checkpoint.unlink()

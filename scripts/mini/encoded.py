@@ -63,12 +63,16 @@ def add_features(vectors: torch.Tensor, document: Document) -> torch.Tensor:
     return torch.cat([vectors, features], dim=1)
 
 
-def blank(sets: dict[str, list[Encoded]], part: str) -> None:
-    """Put zeros in the place of vectors or of features."""
+def blank(sets: dict[str, list[Encoded]], part: str) -> dict[str, list[Encoded]]:
+    """The same with zeros in the place of "vectors" or of "features"."""
     columns = {"vectors": slice(0, -len(FEATURES)), "features": slice(-len(FEATURES), None)}
-    for documents in sets.values():
-        for document in documents:
-            document.vectors[:, columns[part]] = 0.0
+
+    def clear(encoded: Encoded) -> Encoded:
+        vectors = encoded.vectors.clone()
+        vectors[:, columns[part]] = 0.0
+        return replace(encoded, vectors=vectors)
+
+    return {name: [clear(one) for one in documents] for name, documents in sets.items()}
 
 
 def substitute(encoded: Encoded, part: slice, vectors: torch.Tensor) -> Encoded:

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from scripts.mini.common import save_checkpoint
+from scripts.mini.processes import ALONE, Processes
 
 WEIGHT_DECAY = 0.01
 # The learning rate falls in a line to this share of itself.
@@ -26,6 +27,7 @@ class Training:
     checkpoint: The file to resume from, if it is there, and to write to.
     average_decay: Of the running mean of the weights: what a single step learns from few documents
         is noise.
+    processes: That share the work, each calling `run`.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Training:
         max_minutes: float = math.inf,
         warmup: int = 100,
         average_decay: float = 0.995,
+        processes: Processes = ALONE,
     ):
         self.model = model
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(average_decay))
@@ -49,6 +52,7 @@ class Training:
         self.steps = steps
         self.max_minutes = max_minutes
         self.warmup = warmup
+        self.processes = processes
         self.step, self.minutes = 0, 0.0
         if checkpoint.exists():
             self._resume()
@@ -70,16 +74,21 @@ class Training:
 
         accumulate: Computes the gradients of a batch and returns its loss.
         evaluate: Given the mean of the weights.
-        RETURNS: What evaluate said of the last.
+        RETURNS: What evaluate said of the last. Only the first of several processes evaluates while
+            they train, and saves.
         """
         losses: list[float] = []
         standing = None
-        progress = tqdm(total=self.steps, initial=self.step, mininterval=10)
+        is_first = self.processes.is_first
+        progress = tqdm(total=self.steps, initial=self.step, mininterval=10, disable=not is_first)
         while self.done < 1:
             start = time.monotonic()
             losses.append(self._take_step(accumulate))
-            self.minutes += (time.monotonic() - start) / 60
+            minutes = self.minutes + (time.monotonic() - start) / 60
+            self.minutes = self.processes.agree(minutes)
             progress.update()
+            if not is_first:
+                continue
             if self.step % evaluate_every == 0 or self.done >= 1:
                 standing = evaluate(self.average.module)
                 loss = float(numpy.mean(losses[-evaluate_every:]))
@@ -95,6 +104,7 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         self.model.train()
         loss = accumulate()
+        self.processes.average_gradients(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.average.update_parameters(self.model)
@@ -113,9 +123,12 @@ class Training:
         )
 
     def _resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=False)
+        state = torch.load(self.checkpoint, map_location="cpu", weights_only=False)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.minutes = state["step"], state["minutes"]
-        self.rng.setstate(state["rng"])
+        if self.processes.is_first:
+            self.rng.setstate(state["rng"])
+        else:
+            self.rng.seed(f"{self.processes.rank} {self.step}")

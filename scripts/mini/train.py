@@ -10,16 +10,12 @@ documents of its own.
 """
 
 import math
-import os
 import random
-import time
 from pathlib import Path
 
 import numpy
 import torch
 import typer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer
 
 from scripts.mini.common import (
@@ -31,8 +27,10 @@ from scripts.mini.common import (
 from scripts.mini.documents import Document, find_prepared, load_documents
 from scripts.mini.encoded import Encoded, accumulate_gradients, pad
 from scripts.mini.layers import DEFAULT, build_head
+from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
 from scripts.mini.parallel import MAX_LENGTH, Alignment
+from scripts.mini.processes import Processes
 from scripts.mini.sampling import Sampler
 from scripts.mini.validation import Validation
 from spacy_bertsum.layers.salience import FEATURES
@@ -88,15 +86,20 @@ class Summarizer(torch.nn.Module):
         return self.head(padded, mask), mask
 
 
-def average_gradients(model: torch.nn.Module) -> None:
-    """Make the gradients of all processes their mean."""
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    torch.distributed.all_reduce(flat)
-    flat /= torch.distributed.get_world_size()
-    parts = flat.split([gradient.numel() for gradient in gradients])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
+def draw_documents(
+    sampler: Sampler, phase: str, n_pieces: int, max_pieces: int, rng: random.Random
+) -> list[Document]:
+    """A batch: in the joint phase stretches of documents that together have so many pieces."""
+    batch, size = [], 0
+    while size < n_pieces:
+        document = sampler.draw()
+        if phase == "joint":
+            document = document.cut(max_pieces, rng)
+            size += sum(map(len, document.pieces))
+        else:
+            size += PIECES_PER_SENTENCE * len(document.sents)
+        batch.append(document)
+    return batch
 
 
 def main(
@@ -119,12 +122,10 @@ def main(
     val_documents: int = 40,
     seed: int = 0,
 ) -> None:
-    rank, n_processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    if n_processes > 1:
-        torch.distributed.init_process_group("gloo")
+    processes = Processes.join()
     seed_everything(seed)
     # Every process has the same weights and its own documents.
-    rng = random.Random(seed + rank)
+    rng = random.Random(seed + processes.rank)
     device = get_device()
     tokenizer = AutoTokenizer.from_pretrained(work / "encoder")
     encoder = AutoModel.from_pretrained(work / "encoder", add_pooling_layer=False)
@@ -150,106 +151,56 @@ def main(
     if phase == "joint" and n_pairs:
         pairs = torch.load(work / "pairs.pt", weights_only=False)
         get_alignment = Alignment(pairs, model.special, n_pairs, rng)
-    # Weights averaged over the last steps: what a single step learns from few documents is noise.
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(average_decay))
-
-    @torch.no_grad()
-    def score_documents(name: str, documents: list[Document]) -> list[numpy.ndarray]:
-        average.eval()
-        result = []
-        for document in documents:
-            vectors = average.module.represent(document, phase)
-            logits, _ = average.module.score([vectors])
-            result.append(logits[0].cpu().numpy())
-        return result
-
     groups = [{"params": model.head.parameters(), "lr": head_rate}]
     if phase == "joint":
         groups.append({"params": model.encoder.parameters(), "lr": encoder_rate})
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     save_as = save_as or phase
-    checkpoint = work / f"{save_as}.state.pt"
-    step, elapsed = 0, 0.0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=False)
-        model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, elapsed = state["step"], state["elapsed"]
-        rng.setstate(state["rng"])
-        if rank > 0:
-            rng.seed(f"{seed} {rank} {step}")
-    rates = [group["lr"] for group in optimizer.param_groups]
-    if checkpoint.exists():
-        rates = state["rates"]
+    training = Training(
+        model,
+        groups,
+        rng,
+        work / f"{save_as}.state.pt",
+        steps=steps,
+        max_minutes=max_minutes,
+        warmup=warmup,
+        average_decay=average_decay,
+        processes=processes,
+    )
     sampler = Sampler(sets, rng)
-    start = time.time() - elapsed
-    losses: list[float] = []
     hits: list[float] = []
-    progress = tqdm(total=steps, initial=step, mininterval=10)
-    done = step / steps
-    while done < 1:
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * min(1.0, (step + 1) / warmup) * max(0.02, 1 - done)
-        batch, size = [], 0
-        while size < batch_pieces:
-            document = sampler.draw()
-            if phase == "joint":
-                document = document.cut(max_pieces, rng)
-                size += sum(map(len, document.pieces))
-            else:
-                size += PIECES_PER_SENTENCE * len(document.sents)
-            batch.append(document)
-        optimizer.zero_grad(set_to_none=True)
-        if phase == "joint":
-            model.train()
-            loss = get_loss(*model.score(model.encode(batch)), batch)
-            losses.append(loss.item())
-            if get_alignment:
-                misalignment, retrieved = get_alignment(model.encoder)
-                loss = loss + misalignment
-                hits.append(retrieved)
-            loss.backward()
-        else:
+
+    def accumulate() -> float:
+        batch = draw_documents(sampler, phase, batch_pieces, max_pieces, rng)
+        if phase == "salience":
             encoded = [Encoded(document, model.represent(document, phase)) for document in batch]
-            losses.append(accumulate_gradients(model.head, get_loss, encoded))
-        if n_processes > 1:
-            average_gradients(model)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        average.update_parameters(model)
-        step += 1
-        done = max(step / steps, (time.time() - start) / (60 * max_minutes))
-        if n_processes > 1:
-            shared = torch.tensor(done)
-            torch.distributed.broadcast(shared, src=0)
-            done = shared.item()
-        progress.update()
-        if rank > 0:
-            continue
-        if step % evaluate_every == 0 or done >= 1:
-            standing = validation.run(score_documents)
-            loss = float(numpy.mean(losses[-evaluate_every:]))
-            progress.write(f"step {step} loss {loss:.4f} {standing}")
-            if hits:
-                progress.write(f"retrieval@1 {numpy.mean(hits[-evaluate_every:]):.3f}")
-            save_checkpoint(
-                work / f"{save_as}.pt",
-                phase=phase,
-                model=average.module.state_dict(),
-                head=average.module.head.state_dict(),
-            )
-        if step % save_every == 0 or done >= 1:
-            save_checkpoint(
-                checkpoint,
-                model=model.state_dict(),
-                average=average.state_dict(),
-                optimizer=optimizer.state_dict(),
-                rates=rates,
-                step=step,
-                elapsed=time.time() - start,
-                rng=rng.getstate(),
-            )
+            return accumulate_gradients(model.head, get_loss, encoded)
+        loss = get_loss(*model.score(model.encode(batch)), batch)
+        misalignment = 0.0
+        if get_alignment is not None:
+            misalignment, retrieved = get_alignment(model.encoder)
+            hits.append(retrieved)
+        (loss + misalignment).backward()
+        return loss.item()
+
+    def evaluate(average: Summarizer) -> str:
+        average.eval()
+
+        @torch.no_grad()
+        def score(name: str, documents: list[Document]) -> list[numpy.ndarray]:
+            vectors = ([average.represent(document, phase)] for document in documents)
+            return [average.score(one)[0][0].cpu().numpy() for one in vectors]
+
+        standing = validation.run(score)
+        save_checkpoint(
+            work / f"{save_as}.pt",
+            phase=phase,
+            model=average.state_dict(),
+            head=average.head.state_dict(),
+        )
+        retrieval = f" | retrieval@1 {numpy.mean(hits[-evaluate_every:]):.3f}" if hits else ""
+        return f"{standing}{retrieval}"
+
+    training.run(accumulate, evaluate, evaluate_every=evaluate_every, save_every=save_every)
 
 
 if __name__ == "__main__":

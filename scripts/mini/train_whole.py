@@ -8,6 +8,7 @@ learnt from translations stays, and what was kept stays true.
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import safetensors.torch
@@ -15,7 +16,7 @@ import torch
 import typer
 from thinc.api import Config
 
-from scripts.mini.common import save_checkpoint, seed_everything
+from scripts.mini.common import get_device, save_checkpoint, seed_everything
 from scripts.mini.documents import Document, take_sents
 from scripts.mini.encoded import (
     Encoded,
@@ -41,12 +42,20 @@ DROPOUT = 0.1
 MAX_BATCH_PIECES = 8_192
 
 
+class Shim(EncoderShim):
+    """On the device of the training scripts, which know nothing of thinc's."""
+
+    @property
+    def device(self) -> torch.device:
+        return get_device()
+
+
 class Summarizer(torch.nn.Module):
     """The encoder of a model directory, of which the upper layers are trained, and its head."""
 
     def __init__(self, base: Path, n_layers: int):
         super().__init__()
-        self.shim = EncoderShim()
+        self.shim = Shim()
         self.shim.load(base / "encoder")
         transformer = Config().from_disk(base / "config.cfg")["model"]["tok2vec"]["transformer"]
         self.windows = {key: transformer[key] for key in ("max_length", "overlap")}
@@ -78,7 +87,7 @@ class Summarizer(torch.nn.Module):
     def encode_documents(self, documents: list[Document]) -> list[Encoded]:
         self.eval()
         return [
-            Encoded(document, add_features(self.encode([document.pieces]).cpu(), document))
+            Encoded(document, add_features(self.encode([document.pieces]), document))
             for document in documents
         ]
 
@@ -124,7 +133,7 @@ class Trainer:
             substitute(one, part, rows)
             for one, part, rows in zip(read, stretches, vectors.split(sizes), strict=True)
         ]
-        others = [one for one in batch if one.in_disguise]
+        others = [replace(one, vectors=one.vectors.to(vectors)) for one in batch if one.in_disguise]
         loss = accumulate_gradients(self.model.head, self.get_loss, renewed + others)
         fresh.backward(vectors.grad)
         return loss
@@ -158,7 +167,7 @@ def main(
     }
     validation = Validation(val, work / "val_bounds.json")
     get_loss = SummaryLoss(documents_of(sets), rouge_weight, rng, regret)
-    model = Summarizer(base, n_layers)
+    model = Summarizer(base, n_layers).to(get_device())
     groups = [
         {"params": model.head.parameters(), "lr": head_rate},
         {"params": model.upper.parameters(), "lr": encoder_rate},

@@ -19,12 +19,16 @@ TOKENIZER = {"@tokenizers": "spacy-bertsum.MultilingualTokenizer.v1"}
 MAX_LENGTH = 5_000_000
 
 
-def make_pipeline() -> Language:
-    """A pipeline for texts in any language, with the model that comes with the package."""
+def make_pipeline(model: dict[str, Any] | None = None, lang: str | None = None) -> Language:
+    """A pipeline for texts in any language.
+
+    model: The config of the model; None: that which comes with the package.
+    lang: The language of all texts; None: that of each is detected.
+    """
     nlp = spacy.blank("xx", config={"nlp": {"tokenizer": TOKENIZER}})
     nlp.max_length = MAX_LENGTH
-    nlp.add_pipe(SENTENCIZER)
-    nlp.add_pipe(FACTORY)
+    nlp.add_pipe(SENTENCIZER, config={"lang": lang})
+    nlp.add_pipe(FACTORY, config={} if model is None else {"model": model})
     return nlp
 
 

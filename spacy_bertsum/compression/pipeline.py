@@ -9,7 +9,7 @@ from ..layers.bert import MODEL_TYPES, Bert
 from ..layers.encoder_shim import EncoderShim
 from ..layers.int8 import is_int8, quantize
 from .heads import check_depth, drop_layers, prune_heads
-from .vocabulary import prune_vocabulary
+from .vocabulary import check_vocabulary, prune_vocabulary
 from .windows import cut_windows, draw_windows, runner
 
 
@@ -131,6 +131,8 @@ def _check(shim: EncoderShim, compression: Compression) -> None:
             f"Of this kind of encoder, {type(shim.encoder).__name__}, nothing can be pruned, only "
             f"of {', '.join(MODEL_TYPES)}: --quantize int8 works with any"
         )
+    if compression.vocabulary is not None:
+        check_vocabulary(shim._model.encoder, shim.tokenizer)
     if compression.layers:
         check_depth(shim._model.encoder, compression.layers)
 

@@ -16,6 +16,21 @@ from ..layers.bert import Bert
 _MARKS = ("▁", "##")
 
 
+def check_vocabulary(encoder: Bert, tokenizer: Any) -> None:
+    """RAISES: ValueError if this vocabulary can't be pruned."""
+    kind = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["type"]
+    if kind not in ("Unigram", "WordPiece"):
+        raise ValueError(
+            f"A vocabulary of the kind {kind} can't be pruned, only Unigram (XLM-R, "
+            "xx_bertsum_mini) and WordPiece (BERT): leave out --prune-vocab"
+        )
+    # RoBERTa counts positions from the padding piece on, so that it has to stay where it is.
+    if encoder.first_position and not _special(tokenizer).issuperset(
+        range(encoder.config.pad_token_id)
+    ):
+        raise ValueError("This vocabulary's padding piece stands behind others: it can't be pruned")
+
+
 def prune_vocabulary(encoder: Bert, tokenizer: Any, texts: Iterable[str]) -> Any:
     """Keep the pieces that occur in texts, and all single characters of their scripts.
 
@@ -24,15 +39,10 @@ def prune_vocabulary(encoder: Bert, tokenizer: Any, texts: Iterable[str]) -> Any
 
     encoder: Its word vectors are replaced in place.
     RETURNS: The new tokenizer.
-    RAISES: ValueError if it is of another kind than Unigram and WordPiece, or there is no text.
+    RAISES: ValueError if it can't be pruned, or there is no text.
     """
+    check_vocabulary(encoder, tokenizer)
     spec = json.loads(tokenizer.backend_tokenizer.to_str())
-    kind = spec["model"]["type"]
-    if kind not in ("Unigram", "WordPiece"):
-        raise ValueError(
-            f"A vocabulary of the kind {kind} can't be pruned, only Unigram (XLM-R, "
-            "xx_bertsum_mini) and WordPiece (BERT): leave out --prune-vocab"
-        )
     counts = numpy.zeros(len(tokenizer), dtype="i8")
     for text in filter(str.strip, texts):
         ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
@@ -41,9 +51,6 @@ def prune_vocabulary(encoder: Bert, tokenizer: Any, texts: Iterable[str]) -> Any
         raise ValueError("--prune-vocab needs texts in the languages to keep, and found none")
     kept = _choose(tokenizer, counts)
     numbers = {old: new for new, old in enumerate(kept)}
-    pad = encoder.config.pad_token_id
-    if encoder.first_position and numbers[pad] != pad:
-        raise ValueError("This vocabulary's padding piece stands behind others: it can't be pruned")
     renumber(spec, numbers)
     words = encoder.embeddings.word_embeddings.weight.detach()
     rows = torch.tensor(kept, device=words.device)
@@ -63,10 +70,14 @@ def prune_vocabulary(encoder: Bert, tokenizer: Any, texts: Iterable[str]) -> Any
     return type(tokenizer)(tokenizer_object=backend, **settings)
 
 
+def _special(tokenizer: Any) -> set[int]:
+    return set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
+
+
 def _choose(tokenizer: Any, counts: numpy.ndarray) -> list[int]:
     """The ids to keep, ascending: special, seen, or a character of a script that was seen."""
     pieces = tokenizer.convert_ids_to_tokens(list(range(len(counts))))
-    special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
+    special = _special(tokenizer)
     scripts = {
         _script(char)
         for i in numpy.flatnonzero(counts)

@@ -1,0 +1,152 @@
+"""What the parts of the embedded model give: its head, inputs, loss and documents, one taken away
+at a time.
+
+    python -m benchmarks.heads WORK --output benchmarks/results/heads.md
+
+WORK is the directory of the workflow `mini`, with documents and vectors of the splits train and
+test. Each head is trained from scratch, in the same number of steps, with the encoder frozen. Rows
+that are done are kept.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+import srsly
+import typer
+from tqdm import tqdm
+
+from benchmarks.page import describe_run, publish
+from scripts.mini.encoded import Encoded, blank, documents_of, load_encoded
+from scripts.mini.fit import fit_head
+from scripts.mini.layers import DEFAULT
+from scripts.mini.validation import Standing, Validation
+
+Sets = dict[str, list[Encoded]]
+# Languages that only one set has training documents in, software documentation.
+TRANSFER = ("es", "it", "ja", "ko", "nl", "pl", "pt", "tr")
+# Sets whose licences, as stated, allow commercial use.
+PERMISSIVE = (
+    *("ectsum", "fredsum", "indosum", "klexikon"),
+    *("msdocs_dyn365", "orangesum", "scitldr", "thaigov_headline"),
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row.
+
+    head: The layer.
+    without: "vectors" or "features", what it does not see.
+    only: The sets it is trained on; None: all.
+    without_languages: What it is not trained on.
+    """
+
+    name: str
+    head: str = DEFAULT
+    without: str | None = None
+    rouge_weight: float = 1.0
+    regret: float = 0.0
+    only: tuple[str, ...] | None = None
+    without_languages: tuple[str, ...] = ()
+    in_disguise: bool = True
+
+    def choose(self, sets: Sets) -> Sets:
+        """Its training documents."""
+        return {
+            name: [one for one in documents if self.in_disguise or not one.in_disguise]
+            for name, documents in sets.items()
+            if self.only is None or name.split(".")[0] in self.only
+            if name.rpartition(".")[2] not in self.without_languages
+        }
+
+
+VARIANTS = (
+    Variant("FineGrained, all of it"),
+    Variant("InterSentenceTransformer", head="transformer"),
+    Variant("RecurrentHead", head="recurrent"),
+    Variant("LinearHead", head="linear"),
+    Variant("cross-entropy alone, no ROUGE", rouge_weight=0.0),
+    Variant("ROUGE lost to LEAD costs half as much again", regret=0.5),
+    Variant("no documents in disguise", in_disguise=False),
+    Variant("no documents in " + " ".join(TRANSFER), without_languages=TRANSFER),
+    Variant("sets for commercial use alone", only=PERMISSIVE),
+    Variant("without vectors", without="vectors"),
+    Variant(
+        "logistic regression on the features",
+        head="linear",
+        without="vectors",
+        rouge_weight=0.0,
+    ),
+    Variant("without features", without="features"),
+)
+
+
+def format_row(name: str, standing: Standing) -> str:
+    transfer = [v for n, v in standing.shares.items() if n.rpartition(".")[2] in TRANSFER]
+    cells = [f"{share:.2f}" for share in standing.means]
+    cells += [f"{share:.2f}" for share in numpy.mean(transfer, axis=0)] if transfer else ["–", "–"]
+    cells += [str(n) for n in standing.behind]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def format_table(rows: dict[str, Standing], n_sets: int) -> str:
+    transfer = f"{len(TRANSFER)} languages"
+    head = ["head", "closed", "closed (chars)", transfer, f"{transfer} (chars)"]
+    head += [f"below LEAD, of {n_sets}", "below LEAD (chars)"]
+    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
+    return "\n".join([*lines, *(format_row(*row) for row in rows.items())])
+
+
+def main(
+    work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and vectors/"),
+    steps: int = 400,
+    output: Path | None = typer.Option(None, help="Markdown file"),
+) -> None:
+    folder = work / "heads"
+    folder.mkdir(exist_ok=True)
+    sets, test = load_encoded(work, "train"), load_encoded(work, "test")
+    if not test:
+        raise typer.BadParameter(
+            f"{work} has no test documents: run scripts.mini.prepare with --test, then "
+            "scripts.mini.vectors"
+        )
+    validation = Validation(documents_of(test), work / "test_bounds.json")
+    rows = {}
+    variants = [variant for variant in VARIANTS if variant.choose(sets)]
+    for variant in tqdm(variants, desc="heads"):
+        path = folder / f"{variant.name} {steps}.json".replace(" ", "_")
+        if not path.exists():
+            chosen, tested = variant.choose(sets), test
+            if variant.without is not None:
+                chosen, tested = blank(chosen, variant.without), blank(test, variant.without)
+            checkpoint = path.with_suffix(".state.pt")
+            standing = fit_head(
+                chosen,
+                tested,
+                validation,
+                checkpoint,
+                steps=steps,
+                head=variant.head,
+                rouge_weight=variant.rouge_weight,
+                regret=variant.regret,
+            )
+            srsly.write_json(path, {name: s.tolist() for name, s in standing.shares.items()})
+            checkpoint.unlink()
+        shares = {name: numpy.array(share) for name, share in srsly.read_json(path).items()}
+        rows[variant.name] = Standing(shares)
+    publish(
+        "# Heads of the embedded model, compared\n\n"
+        f"{describe_run()}. Command: `python -m benchmarks.heads WORK --steps {steps}`\n\n"
+        f"Heads trained from scratch in {steps} steps, on the vectors of the frozen encoder; test "
+        "documents. **closed**: the share of the way from LEAD to the greedy oracle, by sentences "
+        "and by characters, the mean over sets, languages of a set as one. The encoder has been "
+        "trained together with a FineGrained head, on all sets and languages.\n\n"
+        f"The {len(TRANSFER)} languages are {', '.join(TRANSFER)}.\n\n"
+        f"{format_table(rows, len(test))}\n",
+        output,
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
