@@ -37,6 +37,7 @@ def main(
     work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and vectors/"),
     languages: str = typer.Option(LANGUAGES, help="Of the training documents"),
     steps: int = 400,
+    features_alone: bool = typer.Option(True, help="Train heads without vectors, too"),
     output: Path | None = typer.Option(None, help="Markdown file"),
     plot: Path | None = typer.Option(None, help="PNG file of the heat map"),
 ) -> None:
@@ -55,6 +56,8 @@ def main(
     validation = Validation(documents_of(test), work / "test_bounds.json")
     rows = []
     for inputs, left_out in INPUTS.items():
+        if left_out is not None and not features_alone:
+            continue
         if left_out is not None:
             train_sets, test = blank(train_sets, left_out), blank(test, left_out)
         for name, trained_on in tqdm(list(choose_languages(seen)), desc=inputs):
@@ -73,6 +76,7 @@ def main(
             shares = average_languages(srsly.read_json(path))
             rows.append(Row(inputs, name, tuple(trained_on), shares))
     command = f"python -m benchmarks.zero_shot WORK --languages {languages} --steps {steps}"
+    command += "" if features_alone else " --no-features-alone"
     origin = f"{describe_run()}. Command: `{command}`"
     publish(format_page(rows, seen, origin, plot), output)
     if plot is not None:

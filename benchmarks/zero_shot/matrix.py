@@ -35,6 +35,12 @@ def average_languages(shares: Mapping[str, Sequence[float]]) -> dict[str, numpy.
     return {lang: numpy.mean(values, axis=0) for lang, values in sorted(by_language.items())}
 
 
+def divide(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows by what their heads get to see."""
+    parts = {inputs: [row for row in rows if row.inputs == inputs] for inputs in INPUTS}
+    return {inputs: own for inputs, own in parts.items() if own}
+
+
 def order_languages(rows: Sequence[Row], trained: Sequence[str]) -> list[str]:
     """The test languages: those that some head was trained on, then the others."""
     others = [lang for lang in rows[0].shares if lang not in trained]

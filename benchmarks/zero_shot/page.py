@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.zero_shot.matrix import INPUTS, Row, order_languages
+from benchmarks.zero_shot.matrix import Row, divide, order_languages
 
 WAYS = ("By sentences", "By characters")
 ABOUT = """\
@@ -24,8 +24,7 @@ def format_page(rows: Sequence[Row], trained: Sequence[str], origin: str, plot: 
     parts = ["# Zero-shot matrix", origin, ABOUT]
     if plot is not None:
         parts.append(f"![Share closed, mean of both ways of counting]({plot.name})")
-    for inputs in INPUTS:
-        own = [row for row in rows if row.inputs == inputs]
+    for inputs, own in divide(rows).items():
         for way, title in enumerate(WAYS):
             parts += [f"## {inputs.capitalize()}: {title.lower()}", format_table(own, trained, way)]
     return "\n\n".join(parts) + "\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy
 from matplotlib.patches import Rectangle
 
-from benchmarks.zero_shot.matrix import INPUTS, Row, order_languages
+from benchmarks.zero_shot.matrix import Row, divide, order_languages
 from scripts.report.plots import draw
 
 # What is further from LEAD than this has the darkest color.
@@ -20,7 +20,7 @@ def plot_matrix(path: Path, rows: Sequence[Row], trained: Sequence[str]) -> None
     path: A PNG or SVG file.
     """
     languages = order_languages(rows, trained)
-    panels = {inputs: [row for row in rows if row.inputs == inputs] for inputs in INPUTS}
+    panels = divide(rows)
     n_rows = max(map(len, panels.values()))
     with draw(path, 1.2 + 0.22 * n_rows * len(panels), n_rows=len(panels)) as (figure, all_axes):
         for axes, (inputs, own) in zip(all_axes, panels.items(), strict=True):
