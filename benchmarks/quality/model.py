@@ -24,7 +24,7 @@ from spacy_bertsum.language import LANG
 from spacy_bertsum.pretrained import find_model
 
 MODEL = "bertsum"
-SHUFFLED = "bertsum, shuffled"
+SHUFFLED = "bertsum shuffled"
 SOURCES = Path(spacy_bertsum.__file__).parent
 
 
