@@ -116,6 +116,9 @@ class Trainer:
     def accumulate(self, batch: list[Encoded]) -> float:
         """RETURNS: The loss, without the cost of moving."""
         read = [one for one in batch if not one.in_disguise]
+        others = [one for one in batch if one.in_disguise]
+        if not read:
+            return accumulate_gradients(self.model.head, self.get_loss, others)
         stretches = [one.document.choose_stretch(self.max_pieces, self.rng) for one in read]
         fresh = self.model.encode(
             [one.document.pieces[part] for one, part in zip(read, stretches, strict=True)]
@@ -133,7 +136,7 @@ class Trainer:
             substitute(one, part, rows)
             for one, part, rows in zip(read, stretches, vectors.split(sizes), strict=True)
         ]
-        others = [replace(one, vectors=one.vectors.to(vectors)) for one in batch if one.in_disguise]
+        others = [replace(one, vectors=one.vectors.to(vectors)) for one in others]
         loss = accumulate_gradients(self.model.head, self.get_loss, renewed + others)
         fresh.backward(vectors.grad)
         return loss
@@ -146,8 +149,8 @@ def main(
     n_layers: int = typer.Option(2, help="Layers of the encoder to train, from the top"),
     steps: int = 3_000,
     max_minutes: float = typer.Option(math.inf, help="Finish within this time"),
-    batch_sents: int = typer.Option(600, help="Sentences that the head reads in a step"),
-    max_pieces: int = typer.Option(1_000, help="Pieces of a document that the encoder reads"),
+    batch_sents: int = typer.Option(400, help="Sentences that the head reads in a step"),
+    max_pieces: int = typer.Option(700, help="Pieces of a document that the encoder reads"),
     encoder_rate: float = 1e-4,
     head_rate: float = 3e-4,
     anchor: float = typer.Option(0.1, help="Cost of moving vectors by as much as they differ"),

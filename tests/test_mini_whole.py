@@ -1,0 +1,100 @@
+"""Training the encoder on stretches of documents, and the head on all of them."""
+
+import random
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+from thinc.api import Config
+
+import spacy_bertsum
+from scripts.mini.documents import Document
+from scripts.mini.encoded import Encoded, substitute
+from scripts.mini.train_whole import Summarizer, Trainer
+from spacy_bertsum.layers.salience import FEATURES
+
+EMBEDDED = Path(spacy_bertsum.__file__).parent / "models" / "xx_bertsum_mini"
+
+
+def make_document(n_sents: int, seed: int) -> Document:
+    """A document of random pieces, of which only what the loss below reads is filled in."""
+    rng = numpy.random.default_rng(seed)
+    return Document(
+        set="toy.en",
+        sents=["text"] * n_sents,
+        references=["text"],
+        reference_sents=1,
+        pieces=[rng.integers(10, 1_000, 8) for _ in range(n_sents)],
+        features=rng.normal(size=(n_sents, len(FEATURES))).astype("f4"),
+        labels=numpy.zeros(n_sents, "f4"),
+        gains=numpy.zeros(n_sents),
+        ngrams=numpy.zeros((3, 0)),
+        sizes=numpy.ones((2, n_sents)),
+        wanted=numpy.ones(0),
+        wanted_sizes=numpy.ones(2),
+    )
+
+
+@pytest.fixture(scope="module")
+def model() -> Summarizer:
+    torch.manual_seed(0)
+    return Summarizer(EMBEDDED, n_layers=1).eval()
+
+
+def first_is_best(logits: torch.Tensor, mask: torch.Tensor, documents: list) -> torch.Tensor:
+    return -logits[:, 0].mean()
+
+
+def train(model: Summarizer, batch: list[Encoded], anchor: float = 0.0) -> dict[str, float]:
+    """The size of the gradient of each weight that has one."""
+    model.zero_grad()
+    Trainer(model, first_is_best, random.Random(0), max_pieces=40, anchor=anchor).accumulate(batch)
+    grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return {name: float(grad.norm()) for name, grad in grads.items()}
+
+
+def test_windows_are_those_of_the_model_directory(model: Summarizer):
+    document = make_document(9, 1)
+    (encoded,) = model.encode_documents([document])
+    assert encoded.vectors.shape == (9, 256 + len(FEATURES))
+    assert Config().from_disk(EMBEDDED / "config.cfg")["model"]["tok2vec"]["transformer"] == {
+        "@architectures": "spacy-bertsum.BertSumTransformer.v1",
+        "name": "encoder",
+        **model.windows,
+    }
+
+
+def test_only_upper_layers_and_head_learn(model: Summarizer):
+    batch = model.encode_documents([make_document(9, 1), make_document(4, 2)])
+    trained = train(model, batch)
+    encoder = {name for name in trained if not name.startswith("head.")}
+    assert encoder
+    assert all("encoder.layer.3." in name for name in encoder)
+    assert len(encoder) < len(trained)
+
+
+def test_documents_in_disguise_teach_the_head_alone(model: Summarizer):
+    (own,) = model.encode_documents([make_document(9, 1)])
+    batch = [Encoded(own.document, own.vectors, in_disguise=True)]
+    trained = train(model, batch)
+    assert trained
+    assert all(name.startswith("head.") for name in trained)
+
+
+def test_moving_costs_only_where_vectors_moved(model: Summarizer):
+    batch = model.encode_documents([make_document(4, 1)])
+    still = train(model, batch, anchor=0.0)
+    anchored = train(model, batch, anchor=100.0)
+    assert anchored == pytest.approx(still, rel=1e-3, abs=1e-5)
+    moved = [Encoded(one.document, one.vectors + 1.0) for one in batch]
+    pulled = train(model, moved, anchor=100.0)
+    upper = next(name for name in pulled if not name.startswith("head."))
+    assert pulled[upper] > 2 * train(model, moved, anchor=0.0)[upper]
+
+
+def test_substitute():
+    document = make_document(5, 1)
+    encoded = Encoded(document, torch.zeros(5, 4).half())
+    vectors = substitute(encoded, slice(1, 3), torch.ones(2, 3)).vectors
+    assert vectors.tolist() == [[0] * 4, [1, 1, 1, 0], [1, 1, 1, 0], [0] * 4, [0] * 4]
