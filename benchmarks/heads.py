@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
-import srsly
 import typer
 from tqdm import tqdm
 
 from benchmarks.page import describe_run, publish
-from scripts.mini.encoded import Encoded, blank, documents_of, load_encoded
-from scripts.mini.fit import fit_head
+from scripts.mini.encoded import blank
+from scripts.mini.fit import Sets, fit_once, load_sets
 from scripts.mini.layers import DEFAULT
-from scripts.mini.validation import Standing, Validation
+from scripts.mini.validation import Standing
 
-Sets = dict[str, list[Encoded]]
 # Languages that only one set has training documents in, software documentation.
 TRANSFER = ("es", "it", "ja", "ko", "nl", "pl", "pt", "tr")
 # Sets whose licences, as stated, allow commercial use.
@@ -105,36 +103,23 @@ def main(
 ) -> None:
     folder = work / "heads"
     folder.mkdir(exist_ok=True)
-    sets, test = load_encoded(work, "train"), load_encoded(work, "test")
-    if not test:
-        raise typer.BadParameter(
-            f"{work} has no test documents: run scripts.mini.prepare with --test, then "
-            "scripts.mini.vectors"
-        )
-    validation = Validation(documents_of(test), work / "test_bounds.json")
+    sets, test, validation = load_sets(work)
     rows = {}
     variants = [variant for variant in VARIANTS if variant.choose(sets)]
     for variant in tqdm(variants, desc="heads"):
-        path = folder / f"{variant.name} {steps}.json".replace(" ", "_")
-        if not path.exists():
-            chosen, tested = variant.choose(sets), test
-            if variant.without is not None:
-                chosen, tested = blank(chosen, variant.without), blank(test, variant.without)
-            checkpoint = path.with_suffix(".state.pt")
-            standing = fit_head(
-                chosen,
-                tested,
-                validation,
-                checkpoint,
-                steps=steps,
-                head=variant.head,
-                rouge_weight=variant.rouge_weight,
-                regret=variant.regret,
-            )
-            srsly.write_json(path, {name: s.tolist() for name, s in standing.shares.items()})
-            checkpoint.unlink()
-        shares = {name: numpy.array(share) for name, share in srsly.read_json(path).items()}
-        rows[variant.name] = Standing(shares)
+        chosen, tested = variant.choose(sets), test
+        if variant.without is not None:
+            chosen, tested = blank(chosen, variant.without), blank(test, variant.without)
+        rows[variant.name] = fit_once(
+            folder / f"{variant.name} {steps}.json".replace(" ", "_"),
+            chosen,
+            tested,
+            validation,
+            steps=steps,
+            head=variant.head,
+            rouge_weight=variant.rouge_weight,
+            regret=variant.regret,
+        )
     publish(
         "# Heads of the embedded model, compared\n\n"
         f"{describe_run()}. Command: `python -m benchmarks.heads WORK --steps {steps}`\n\n"

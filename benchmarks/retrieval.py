@@ -44,6 +44,12 @@ def encode(nlp: Language, texts: list[str]) -> numpy.ndarray:
     return matrix / numpy.linalg.norm(matrix, axis=1, keepdims=True)
 
 
+def encode_parallel(model: str, texts: dict[str, list[str]]) -> dict[str, numpy.ndarray]:
+    """Those of texts by language, encoded by a model."""
+    nlp = build_pipeline(model)
+    return {lang: encode(nlp, texts[lang]) for lang in tqdm(texts, desc="languages")}
+
+
 def as_one_sentence(doc: Doc) -> Doc:
     for token in doc:
         token.is_sent_start = token.i == 0
@@ -93,9 +99,8 @@ def main(
     pivot: str = "en",
     output: Path | None = typer.Option(None, help="Markdown file for the table"),
 ) -> None:
-    nlp = build_pipeline(model)
     texts = read_parallel(path)
-    vectors = {lang: encode(nlp, texts[lang]) for lang in tqdm(texts, desc="languages")}
+    vectors = encode_parallel(model, texts)
     text = (
         f"# Sentence retrieval across languages: {model}\n\n"
         f"{describe_run()}. {path.name}, {len(texts[pivot])} sentences in {len(texts)} "

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import numpy
 import typer
-from tqdm import tqdm
 
 from benchmarks.page import describe_run, publish
-from benchmarks.quality.model import build_pipeline
-from benchmarks.retrieval import encode, read_parallel
+from benchmarks.retrieval import encode_parallel, read_parallel
 from spacy_bertsum.abstractive.component import DEFAULT_CONFIG
 from spacy_bertsum.abstractive.support import find_support
 
@@ -71,9 +69,7 @@ def main(
     pivot: str = "en",
     output: Path | None = typer.Option(None, help="Markdown file for the table"),
 ) -> None:
-    nlp = build_pipeline(model)
-    texts = read_parallel(path)
-    vectors = {lang: encode(nlp, texts[lang]) for lang in tqdm(texts, desc="languages")}
+    vectors = encode_parallel(model, read_parallel(path))
     scores = {}
     for lang in (lang for lang in vectors if lang != pivot):
         scores[f"{pivot} ← {lang}"] = score(vectors[pivot], vectors[lang])

@@ -9,7 +9,6 @@ test. Each head is trained from scratch, with the encoder frozen. Runs that are 
 from collections.abc import Iterator
 from pathlib import Path
 
-import srsly
 import typer
 from tqdm import tqdm
 
@@ -17,9 +16,8 @@ from benchmarks.page import describe_run, publish
 from benchmarks.zero_shot.matrix import INPUTS, Row, average_languages
 from benchmarks.zero_shot.page import format_page
 from benchmarks.zero_shot.plot import plot_matrix
-from scripts.mini.encoded import blank, documents_of, load_encoded
-from scripts.mini.fit import fit_head
-from scripts.mini.validation import Validation
+from scripts.mini.encoded import blank
+from scripts.mini.fit import fit_once, load_sets
 
 LANGUAGES = "en,fr,vi,id,zh,ar,th"
 
@@ -44,16 +42,10 @@ def main(
     seen = languages.split(",")
     folder = work / "zero_shot"
     folder.mkdir(exist_ok=True)
-    train_sets, test = load_encoded(work, "train"), load_encoded(work, "test")
-    if not test:
-        raise typer.BadParameter(
-            f"{work} has no test documents: run scripts.mini.prepare with --test, then "
-            "scripts.mini.vectors"
-        )
+    train_sets, test, validation = load_sets(work)
     missing = [lang for lang in seen if not any(name.endswith(f".{lang}") for name in train_sets)]
     if missing:
         raise typer.BadParameter(f"{work} has no training documents in {', '.join(missing)}")
-    validation = Validation(documents_of(test), work / "test_bounds.json")
     rows = []
     for inputs, left_out in INPUTS.items():
         if left_out is not None and not features_alone:
@@ -62,18 +54,13 @@ def main(
             train_sets, test = blank(train_sets, left_out), blank(test, left_out)
         for name, trained_on in tqdm(list(choose_languages(seen)), desc=inputs):
             path = folder / f"{inputs} {name} {steps}.json".replace(" ", "_")
-            if not path.exists():
-                sets = {
-                    set_name: documents
-                    for set_name, documents in train_sets.items()
-                    if set_name.rpartition(".")[2] in trained_on
-                }
-                checkpoint = path.with_suffix(".state.pt")
-                standing = fit_head(sets, test, validation, checkpoint, steps=steps)
-                shares = {set_name: share.tolist() for set_name, share in standing.shares.items()}
-                srsly.write_json(path, shares)
-                checkpoint.unlink()
-            shares = average_languages(srsly.read_json(path))
+            sets = {
+                set_name: documents
+                for set_name, documents in train_sets.items()
+                if set_name.rpartition(".")[2] in trained_on
+            }
+            standing = fit_once(path, sets, test, validation, steps=steps)
+            shares = average_languages(standing.shares)
             rows.append(Row(inputs, name, tuple(trained_on), shares))
     command = f"python -m benchmarks.zero_shot WORK --languages {languages} --steps {steps}"
     command += "" if features_alone else " --no-features-alone"

@@ -1,9 +1,21 @@
 """A head trained from scratch on kept vectors, to be compared with others."""
 
 from pathlib import Path
+from typing import Any
+
+import numpy
+import srsly
+import typer
 
 from scripts.mini.common import seed_everything
-from scripts.mini.encoded import Encoded, Scorer, accumulate_gradients, documents_of, width_of
+from scripts.mini.encoded import (
+    Encoded,
+    Scorer,
+    accumulate_gradients,
+    documents_of,
+    load_encoded,
+    width_of,
+)
 from scripts.mini.layers import DEFAULT, build_head
 from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
@@ -13,11 +25,39 @@ from scripts.mini.validation import Standing, Validation
 DROPOUT = 0.1
 RATE = 5e-4
 BATCH_SENTS = 600
+Sets = dict[str, list[Encoded]]
+
+
+def load_sets(work: Path) -> tuple[Sets, Sets, Validation]:
+    """Training documents, test documents, and what scores these.
+
+    RAISES: typer.BadParameter if there are no test documents.
+    """
+    train, test = load_encoded(work, "train"), load_encoded(work, "test")
+    if not test:
+        raise typer.BadParameter(
+            f"{work} has no test documents: run scripts.mini.prepare with --test, then "
+            "scripts.mini.vectors"
+        )
+    return train, test, Validation(documents_of(test), work / "test_bounds.json")
+
+
+def fit_once(
+    path: Path, sets: Sets, test: Sets, validation: Validation, **settings: Any
+) -> Standing:
+    """What `fit_head` returns, kept in a JSON file: if it is there, nothing is trained."""
+    if not path.exists():
+        checkpoint = path.with_suffix(".state.pt")
+        standing = fit_head(sets, test, validation, checkpoint, **settings)
+        srsly.write_json(path, {name: share.tolist() for name, share in standing.shares.items()})
+        checkpoint.unlink()
+    shares = srsly.read_json(path)
+    return Standing({name: numpy.array(share) for name, share in shares.items()})
 
 
 def fit_head(
-    sets: dict[str, list[Encoded]],
-    test: dict[str, list[Encoded]],
+    sets: Sets,
+    test: Sets,
     validation: Validation,
     checkpoint: Path,
     *,
