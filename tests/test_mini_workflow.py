@@ -10,6 +10,7 @@ import pytest
 import srsly
 import torch
 from safetensors.torch import load_file
+from thinc.api import Config
 
 ROOT = Path(__file__).parent.parent
 LANGS = ("en", "de", "fr")
@@ -55,6 +56,11 @@ def changed_layers(base: Path, model: Path) -> set[int]:
     return {int(re.match(r"encoder\.layer\.(\d+)\.", name)[1]) for name in names}
 
 
+def head_of(model: Path) -> str:
+    """The architecture of a model's head."""
+    return Config().from_disk(model / "config.cfg")["model"]["head"]["@architectures"]
+
+
 @pytest.mark.slow
 def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     work = tmp_path / "work"
@@ -74,18 +80,26 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     assert "retrieval@1" in joint
     again = ("joint", "--save-as", "joint_2", "--start-from", work / "joint.pt", "--seed", 1)
     assert "step 3 loss" in run(*train, *again, "--steps", 3, "--n-pairs", 16)
-    base, model = work / "base", work / "model"
+    base, whole, model = work / "base", work / "whole", work / "model"
     run("scripts.mini.export", work, base, "--checkpoint", "joint_2.pt")
     run("scripts.mini.vectors", work, base, "--disguised", 0.5)
     table = run("benchmarks.heads", work, "--steps", 2)
     assert "| logistic regression on the features |" in table
-    whole = ("scripts.mini.train_whole", work, base, "--max-pieces", 40, "--n-layers", 1, "--steps")
-    assert "step 3 loss" in run(*whole, 3)
-    resumed = run(*whole, 6)
+    train = ("scripts.mini.train_whole", work, base, "--max-pieces", 40, "--n-layers", 1, "--steps")
+    assert "step 3 loss" in run(*train, 3)
+    resumed = run(*train, 6)
     assert "step 6 loss" in resumed
     assert "before training" not in resumed
-    run("scripts.mini.export", work, model, "--checkpoint", "whole.pt", "--base", base)
-    assert changed_layers(base, model) == {3}
+    run("scripts.mini.export", work, whole, "--checkpoint", "whole.pt", "--base", base)
+    assert changed_layers(base, whole) == {3}
+    run("scripts.mini.vectors", work, whole, "--save-as", "vectors_2")
+    train = ("scripts.mini.train_head", work, "--vectors", "vectors_2", "--steps")
+    assert "step 3 loss" in run(*train, 3)
+    assert "step 6 loss" in run(*train, 6)
+    run("scripts.mini.export", work, model, "--checkpoint", "head.pt", "--base", whole)
+    assert changed_layers(whole, model) == set()
+    assert head_of(whole) == "spacy-bertsum.FineGrained.v1"
+    assert head_of(model) == "spacy-bertsum.RecurrentHead.v1"
     matrix = run(
         "benchmarks.zero_shot",
         *(work, "--languages", "de,en", "--steps", 2, "--plot", work / "matrix.png"),

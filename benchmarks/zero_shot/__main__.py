@@ -20,6 +20,8 @@ from scripts.mini.encoded import blank
 from scripts.mini.fit import fit_once, load_sets
 
 LANGUAGES = "en,fr,vi,id,zh,ar,th"
+# It learns twice as fast as a recurrent one.
+HEAD = "fine_grained"
 
 
 def choose_languages(languages: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -32,7 +34,8 @@ def choose_languages(languages: list[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def main(
-    work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and vectors/"),
+    work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and the vectors"),
+    vectors: str = typer.Option("vectors", help="Folder of the vectors in WORK"),
     languages: str = typer.Option(LANGUAGES, help="Of the training documents"),
     steps: int = 400,
     features_alone: bool = typer.Option(True, help="Train heads without vectors, too"),
@@ -40,9 +43,9 @@ def main(
     plot: Path | None = typer.Option(None, help="PNG file of the heat map"),
 ) -> None:
     seen = languages.split(",")
-    folder = work / "zero_shot"
+    folder = work / vectors / "zero_shot"
     folder.mkdir(exist_ok=True)
-    train_sets, test, validation = load_sets(work)
+    train_sets, test, validation = load_sets(work, vectors)
     missing = [lang for lang in seen if not any(name.endswith(f".{lang}") for name in train_sets)]
     if missing:
         raise typer.BadParameter(f"{work} has no training documents in {', '.join(missing)}")
@@ -59,7 +62,7 @@ def main(
                 for set_name, documents in train_sets.items()
                 if set_name.rpartition(".")[2] in trained_on
             }
-            standing = fit_once(path, sets, test, validation, steps=steps)
+            standing = fit_once(path, sets, test, validation, steps=steps, head=HEAD, regret=0.0)
             shares = average_languages(standing.shares)
             rows.append(Row(inputs, name, tuple(trained_on), shares))
     command = f"python -m benchmarks.zero_shot WORK --languages {languages} --steps {steps}"

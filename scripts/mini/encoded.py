@@ -27,10 +27,13 @@ class Encoded:
     in_disguise: bool = False
 
 
-def load_encoded(work: Path, split: str) -> dict[str, list[Encoded]]:
-    """By set. Documents in disguise come after all others of their set."""
+def load_encoded(work: Path, split: str, vectors: str = "vectors") -> dict[str, list[Encoded]]:
+    """By set. Documents in disguise come after all others of their set.
+
+    vectors: The folder that `vectors.py` has made.
+    """
     return {
-        name: _load_set(path, work / "vectors" / path.name)
+        name: _load_set(path, work / vectors / path.name)
         for name, path in find_prepared(work, split).items()
     }
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import safetensors.torch
 import torch
 import typer
-from thinc.api import Config
 
 from scripts.mini.common import get_device, save_checkpoint, seed_everything
 from scripts.mini.documents import Document, take_sents
@@ -27,9 +26,10 @@ from scripts.mini.encoded import (
     load_encoded,
     substitute,
 )
-from scripts.mini.layers import DEFAULT, build_head
+from scripts.mini.layers import build_head
 from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
+from scripts.mini.model_directory import read_head, read_windows
 from scripts.mini.sampling import Sampler, draw_batch
 from scripts.mini.validation import Standing, Validation
 from spacy_bertsum.layers.encoder import Request, make_batches
@@ -57,14 +57,14 @@ class Summarizer(torch.nn.Module):
         super().__init__()
         self.shim = Shim()
         self.shim.load(base / "encoder")
-        transformer = Config().from_disk(base / "config.cfg")["model"]["tok2vec"]["transformer"]
-        self.windows = {key: transformer[key] for key in ("max_length", "overlap")}
+        self.windows = read_windows(base)
         self.window_encoder = self.shim._model
         self.upper = self.shim.encoder.encoder["layer"][-n_layers:]
         self.window_encoder.requires_grad_(False)
         self.upper.requires_grad_(True)
         n_in = self.shim.encoder.config.hidden_size + len(FEATURES)
-        self.head = build_head(DEFAULT, n_in, DROPOUT)
+        self.head_name = read_head(base)
+        self.head = build_head(self.head_name, n_in, DROPOUT)
         self.head.load_state_dict(safetensors.torch.load_file(base / "head.safetensors"))
 
     def train(self, mode: bool = True) -> "Summarizer":
@@ -202,7 +202,7 @@ def main(
     average = training.average.module
     save_checkpoint(
         work / f"{save_as}.pt",
-        name=DEFAULT,
+        name=average.head_name,
         head=average.head.state_dict(),
         encoder=average.shim.encoder.state_dict(),
         shares=standing.shares,
