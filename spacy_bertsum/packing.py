@@ -7,6 +7,7 @@ windows share some sentences, so that every sentence is read with context on bot
 Plain functions on lists and arrays: no pipeline, no torch.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -213,15 +214,21 @@ def pack(
     return packed
 
 
-def batch_by_padded_size(lengths: Sequence[int], max_size: int) -> list[list[int]]:
+def batch_by_padded_size(
+    lengths: Sequence[int], max_size: int, max_ratio: float = math.inf
+) -> list[list[int]]:
     """Group the indices of sequences by length so that padding costs little.
 
     max_size: The most that a group's longest sequence times its number of sequences may be; a
         single longer sequence is a group of its own.
+    max_ratio: How many times as long as its shortest sequence a group's longest may be. Where all
+        sequences together fill no more than a few groups, size alone leaves them half empty.
     """
     groups: list[list[int]] = []
     for i in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        if groups and (len(groups[-1]) + 1) * lengths[groups[-1][0]] <= max_size:
+        longest = lengths[groups[-1][0]] if groups else 0
+        fits = groups and (len(groups[-1]) + 1) * longest <= max_size
+        if fits and longest <= max_ratio * lengths[i]:
             groups[-1].append(i)
         else:
             groups.append([i])

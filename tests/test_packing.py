@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 from time import process_time
 
@@ -184,3 +185,16 @@ def test_batches_hold_everything_and_respect_their_size(max_size: int):
         assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= max_size
     waste = sum(max(lengths[i] for i in b) * len(b) - sum(lengths[i] for i in b) for b in batches)
     assert waste <= 0.1 * sum(lengths)
+
+
+def test_few_sequences_are_not_padded_to_the_longest():
+    lengths = numpy.random.default_rng(0).geometric(1 / 30, size=50).tolist()
+
+    def measure_waste(max_ratio: float) -> float:
+        batches = batch_by_padded_size(lengths, 4_096, max_ratio)
+        assert sorted(i for batch in batches for i in batch) == list(range(50))
+        assert all(lengths[batch[0]] <= max_ratio * lengths[batch[-1]] for batch in batches)
+        padded = sum(lengths[batch[0]] * len(batch) for batch in batches)
+        return padded / sum(lengths) - 1
+
+    assert measure_waste(2.0) < 0.5 < 1.5 < measure_waste(math.inf)

@@ -11,6 +11,9 @@ from ..packing import batch_by_padded_size
 from .checkpoint import Checkpoint, Seq2SeqShim
 from .settings import Pair
 
+# Of lengths in a batch. A step's few passages are of all lengths: without this, most was padding.
+MAX_RATIO = 2.0
+
 
 def force(model: Model, pairs: Sequence[Pair]) -> tuple[list[Floats1d], Callable]:
     """Read each passage and the reference up to every piece, and see how likely the next one is.
@@ -26,7 +29,7 @@ def force(model: Model, pairs: Sequence[Pair]) -> tuple[list[Floats1d], Callable
     for checkpoint, places in _by_checkpoint(shim, pairs):
         inputs, outputs = _encode(checkpoint, [pairs[i] for i in places])
         sizes = [max(len(a), len(b)) for a, b in zip(inputs, outputs, strict=True)]
-        for batch in batch_by_padded_size(sizes, model.attrs["max_batch_tokens"]):
+        for batch in batch_by_padded_size(sizes, model.attrs["max_batch_tokens"], MAX_RATIO):
             with shim.autocast():
                 loss, is_piece = _losses(
                     checkpoint,

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ..diagnosis import explain_out_of_memory
 from ..packing import batch_by_padded_size
 from .checkpoint import Checkpoint, Seq2SeqShim
-from .forcing import force
+from .forcing import MAX_RATIO, force
 from .languages import Direction
 from .settings import Generation, Passage, Request
 
@@ -103,7 +103,7 @@ def run_batches(
     YIELDS: The places of a batch's rows, and what `run` returned for them.
     RAISES: MemoryError if a row alone is too much.
     """
-    pending = batch_by_padded_size([len(row) for row in rows], max_batch_tokens)[::-1]
+    pending = batch_by_padded_size(list(map(len, rows)), max_batch_tokens, MAX_RATIO)[::-1]
     most = len(rows)
     while pending:
         batch = list(pending.pop())
