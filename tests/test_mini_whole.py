@@ -11,6 +11,7 @@ from thinc.api import Config
 import spacy_bertsum
 from scripts.mini.documents import Document
 from scripts.mini.encoded import Encoded, substitute
+from scripts.mini.layers import find_head, head_config
 from scripts.mini.train_whole import Summarizer, Trainer
 from spacy_bertsum.layers.salience import FEATURES
 
@@ -63,6 +64,13 @@ def test_windows_are_those_of_the_model_directory(model: Summarizer):
         "name": "encoder",
         **model.windows,
     }
+
+
+def test_head_is_that_of_the_model_directory(model: Summarizer):
+    section = Config().from_disk(EMBEDDED / "config.cfg")["model"]["head"]
+    assert head_config(model.head_name) == section
+    with pytest.raises(ValueError, match="No layer of linear, transformer"):
+        find_head({**section, "width": 7})
 
 
 def test_only_upper_layers_and_head_learn(model: Summarizer):
