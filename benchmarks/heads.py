@@ -28,8 +28,6 @@ PERMISSIVE = (
     *("ectsum", "fredsum", "indosum", "klexikon"),
     *("msdocs_dyn365", "orangesum", "scitldr", "thaigov_headline"),
 )
-
-
 # A layer without hidden ones needs larger steps to get anywhere in so few.
 LINEAR_RATE = 2e-2
 
@@ -111,7 +109,7 @@ def main(
 ) -> None:
     folder = work / vectors / "heads"
     folder.mkdir(exist_ok=True)
-    sets, test, validation = load_sets(work, vectors)
+    sets, test, validation = load_sets(work, vectors, "test")
     rows = {}
     variants = [variant for variant in VARIANTS if variant.choose(sets)]
     for variant in tqdm(variants, desc="heads"):
@@ -131,7 +129,8 @@ def main(
         )
     publish(
         "# Heads of the embedded model, compared\n\n"
-        f"{describe_run()}. Command: `python -m benchmarks.heads WORK --steps {steps}`\n\n"
+        f"{describe_run()}. Command: `python -m benchmarks.heads WORK --vectors {vectors} "
+        f"--steps {steps}`\n\n"
         f"Heads trained from scratch in {steps} steps, on the vectors of the frozen encoder; test "
         "documents. **closed**: the share of the way from LEAD to the greedy oracle, by sentences "
         "and by characters, the mean over sets, languages of a set as one. The encoder has been "

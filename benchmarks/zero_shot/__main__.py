@@ -45,7 +45,7 @@ def main(
     seen = languages.split(",")
     folder = work / vectors / "zero_shot"
     folder.mkdir(exist_ok=True)
-    train_sets, test, validation = load_sets(work, vectors)
+    train_sets, test, validation = load_sets(work, vectors, "test")
     missing = [lang for lang in seen if not any(name.endswith(f".{lang}") for name in train_sets)]
     if missing:
         raise typer.BadParameter(f"{work} has no training documents in {', '.join(missing)}")
@@ -65,7 +65,8 @@ def main(
             standing = fit_once(path, sets, test, validation, steps=steps, head=HEAD, regret=0.0)
             shares = average_languages(standing.shares)
             rows.append(Row(inputs, name, tuple(trained_on), shares))
-    command = f"python -m benchmarks.zero_shot WORK --languages {languages} --steps {steps}"
+    command = f"python -m benchmarks.zero_shot WORK --vectors {vectors} --languages {languages}"
+    command += f" --steps {steps}"
     command += "" if features_alone else " --no-features-alone"
     origin = f"{describe_run()}. Command: `{command}`"
     publish(format_page(rows, seen, origin, plot), output)

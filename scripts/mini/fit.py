@@ -31,20 +31,21 @@ BATCH_SENTS = 600
 Sets = dict[str, list[Encoded]]
 
 
-def load_sets(work: Path, vectors: str) -> tuple[Sets, Sets, Validation]:
-    """Training documents, test documents, and what scores these.
+def load_sets(work: Path, vectors: str, split: str) -> tuple[Sets, Sets, Validation]:
+    """Training documents, those of another split, and what scores these.
 
     vectors: The folder that `scripts.mini.vectors` has made.
+    split: "val" or "test".
 
-    RAISES: typer.BadParameter if there are no test documents.
+    RAISES: typer.BadParameter if there are no documents of that split.
     """
-    train, test = (load_encoded(work, split, vectors) for split in ("train", "test"))
-    if not test:
+    train, held_out = (load_encoded(work, name, vectors) for name in ("train", split))
+    if not held_out:
         raise typer.BadParameter(
-            f"{work} has no test documents: run scripts.mini.prepare with --test, then "
-            "scripts.mini.vectors"
+            f"{work} has no {split} documents: run scripts.mini.prepare"
+            f"{' with --test' if split == 'test' else ''}, then scripts.mini.vectors"
         )
-    return train, test, Validation(documents_of(test), work / "test_bounds.json")
+    return train, held_out, Validation(documents_of(held_out), work / f"{split}_bounds.json")
 
 
 def fit_once(

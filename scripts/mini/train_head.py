@@ -9,10 +9,8 @@ from pathlib import Path
 import typer
 
 from scripts.mini.common import save_checkpoint
-from scripts.mini.encoded import documents_of, load_encoded
-from scripts.mini.fit import REGRET, fit_head
+from scripts.mini.fit import REGRET, fit_head, load_sets
 from scripts.mini.layers import FINAL
-from scripts.mini.validation import Validation
 
 
 def main(
@@ -26,11 +24,8 @@ def main(
     evaluate_every: int = 400,
     seed: int = 0,
 ) -> None:
-    val = load_encoded(work, "val", vectors)
     standing, trained = fit_head(
-        load_encoded(work, "train", vectors),
-        val,
-        Validation(documents_of(val), work / "val_bounds.json"),
+        *load_sets(work, vectors, "val"),
         work / f"{save_as}.state.pt",
         steps=steps,
         head=head,
