@@ -65,15 +65,21 @@ def count_right(nlp: spacy.Language) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cnn", "mini"])
-def test_spacy_train_from_jsonl(name: str, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("cnn", {"training.optimizer.learn_rate.rate": 0.003}),
+        # At its own rate: at 0.003 some processors round so that 40 steps are too few.
+        ("mini", {}),
+    ],
+)
+def test_spacy_train_from_jsonl(name: str, settings: dict[str, float], tmp_path: Path):
     records = [
         {"text": text, "summary": summary, "lang": lang}
         for text, summary, lang in zip(TEXTS, SUMMARIES, ["en", "en", "en", "sv"], strict=True)
     ]
     srsly.write_jsonl(tmp_path / "docs.jsonl", records)
-    rate = {"training.optimizer.learn_rate.rate": 0.003}
-    nlp = train(name, tmp_path / "docs.jsonl", tmp_path / "out", **rate)
+    nlp = train(name, tmp_path / "docs.jsonl", tmp_path / "out", **settings)
     assert count_right(nlp) >= 3
     performance = nlp.meta["performance"]
     assert performance["rouge_1"] > 0.9
