@@ -2,11 +2,11 @@
 
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ..records import BadRecord, get_id, get_lang, get_text, parse_line, read_lines
 
@@ -78,6 +78,34 @@ def _walk(directory: Path) -> list[Path]:
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(directory).parts)
     )
+
+
+def without_output(files: list[Path], output: Path, inputs: list[Path]) -> list[Path]:
+    """The files but the output, which a directory among the inputs may well contain.
+
+    RAISES: ValueError if the output is an input itself.
+    """
+    others = [path for path in files if path == STDIN or path.resolve() != output.resolve()]
+    if any(path in inputs for path in set(files).difference(others)):
+        raise ValueError(f"'{output}' is among the inputs: choose another file to write to")
+    return others
+
+
+def count_bytes(files: list[Path]) -> int | None:
+    """The size of all files together, or None where it is not known before they are read."""
+    return None if STDIN in files else sum(map(_size, files))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def get_key(record: dict[str, Any]) -> Hashable:
+    """What tells the document of a record of results from others."""
+    return record["source"], record["line"], record["id"]
 
 
 def read(path: Path, *, as_jsonl: bool = False, text_field: str = "text") -> Iterator[Entry]:

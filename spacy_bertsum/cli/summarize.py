@@ -18,7 +18,17 @@ from wasabi import Printer
 
 from ..language import get_lang
 from ..selection import Selection
-from .documents import STDIN, Document, Entry, Unreadable, find_files, read
+from .documents import (
+    STDIN,
+    Document,
+    Entry,
+    Unreadable,
+    count_bytes,
+    find_files,
+    get_key,
+    read,
+    without_output,
+)
 from .pipelines import get_bertsum, load_pipeline, make_doc, make_pipeline
 from .results import Results
 
@@ -110,7 +120,7 @@ def summarize_cli(
         Selection(**limits)
         files = find_files(inputs)
         if output is not None:
-            files = _without_output(files, output, inputs)
+            files = without_output(files, output, inputs)
         if use_gpu >= 0:
             require_gpu(use_gpu)
         nlp = make_pipeline() if model is None else load_pipeline(model)
@@ -127,26 +137,11 @@ def summarize_cli(
             lang=lang,
             batch_size=batch_size,
             all_scores=all_scores,
-            n_bytes=None if STDIN in files else sum(map(_size, files)),
+            n_bytes=count_bytes(files),
         )
     _print_counts(counts)
     if counts["failed"]:
         raise Exit(1)
-
-
-def _without_output(files: list[Path], output: Path, inputs: list[Path]) -> list[Path]:
-    """The files but the output, which a directory among the inputs may well contain."""
-    others = [path for path in files if path == STDIN or path.resolve() != output.resolve()]
-    if any(path in inputs for path in set(files).difference(others)):
-        raise ValueError(f"'{output}' is among the inputs: choose another file to write to")
-    return others
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _print_counts(counts: Counter[str]) -> None:
@@ -186,11 +181,6 @@ class Screen:
 
     def close(self) -> None:
         sys.stdout.flush()
-
-
-def get_key(record: dict[str, Any]) -> Hashable:
-    """What tells the document of a record from others."""
-    return record["source"], record["line"], record["id"]
 
 
 def summarize(

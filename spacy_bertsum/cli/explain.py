@@ -1,0 +1,198 @@
+"""``python -m spacy bertsum explain``: why sentences are in a summary, by LIME or SHAP."""
+
+import sys
+from collections.abc import Hashable, Iterable
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any
+
+from spacy.language import Language
+from tqdm import tqdm
+from typer import Argument, BadParameter, Exit, Option
+from wasabi import Printer
+
+from ..language import get_lang
+from .documents import (
+    STDIN,
+    Document,
+    Entry,
+    Unreadable,
+    count_bytes,
+    find_files,
+    get_key,
+    read,
+    without_output,
+)
+from .pipelines import get_bertsum, load_pipeline, make_doc, make_pipeline
+from .results import Results
+
+# Parts of a sentence that are printed: those that count most.
+N_PRINTED = 5
+
+
+def explain_cli(
+    inputs: Annotated[
+        list[Path],
+        Argument(
+            metavar="INPUT",
+            help="Text files (one document each), JSONL files (one document a line), directories "
+            "of .txt and .jsonl files, or - for standard input",
+        ),
+    ],
+    of: Annotated[
+        str,
+        Option(help="What a score is divided among: words, sentences or features"),
+    ] = "words",
+    method: Annotated[str, Option(help="shap or lime")] = "shap",
+    n_samples: Annotated[
+        int, Option(help="Variants of the document to score for each sentence", min=2)
+    ] = 200,
+    n_sents: Annotated[
+        int | None,
+        Option(
+            "--n-sents",
+            "-n",
+            help="Sentences of a summary, all of which are explained. If not given, what the "
+            "pipeline is set to",
+        ),
+    ] = None,
+    lang: Annotated[
+        str | None,
+        Option(
+            "--lang",
+            "-l",
+            help="Language code of the documents; found for each if not given. A JSONL record's "
+            "own 'lang' goes before",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        Option(
+            "--model",
+            "-m",
+            help="Name or path of a pipeline with a component bertsum; the multilingual model of "
+            "the package if not given",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        Option(
+            "--output",
+            "-o",
+            help="JSONL file to write to, with all parts. If it exists, documents that it has are "
+            "skipped and new ones appended",
+            dir_okay=False,
+        ),
+    ] = None,
+    overwrite: Annotated[bool, Option("--overwrite", help="Start the output file afresh")] = False,
+    jsonl: Annotated[
+        bool, Option("--jsonl", help="Read standard input, and files of any name, as JSONL")
+    ] = False,
+    text_field: Annotated[str, Option(help="Field of the text in JSONL")] = "text",
+    seed: Annotated[int, Option(help="Of the variants")] = 0,
+) -> None:
+    """
+    Explain the sentences of summaries: what each word of a sentence, each other
+    sentence of the document, or each kind of features adds to its score (its
+    logit). The score is that of variants of the document without some of these,
+    so one sentence takes as long as summarizing --n-samples documents; features
+    take no time.
+
+    Needs the libraries shap and lime: pip install 'spacy-bertsum[explain]'.
+
+    Files and lines that can't be read and documents that can't be explained are
+    reported on standard error and passed over; the exit code is then 1.
+    """
+    from ..explanations.explain import check_settings
+
+    try:
+        check_settings(of, method, n_samples)
+        files = find_files(inputs)
+        if output is not None:
+            files = without_output(files, output, inputs)
+        nlp = make_pipeline() if model is None else load_pipeline(model)
+        bertsum = get_bertsum(nlp)
+        bertsum.selection = bertsum.selection.replace(n_sents=n_sents)
+        sink = Screen() if output is None else Results(output, get_key, overwrite=overwrite)
+    except (ValueError, OSError, ImportError) as error:
+        raise BadParameter(str(error)) from error
+    entries = chain.from_iterable(read(f, as_jsonl=jsonl, text_field=text_field) for f in files)
+    settings = {"of": of, "method": method, "n_samples": n_samples, "seed": seed}
+    bar = tqdm(total=count_bytes(files), unit="B", unit_scale=True, desc="Explaining")
+    n_failed = 0
+    with closing(sink), bar:
+        for entry in entries:
+            try:
+                _explain_entry(nlp, entry, sink, lang, settings)
+            except Exception as error:
+                n_failed += 1
+                tqdm.write(f"{entry.place}: {error}", file=sys.stderr)
+            bar.update(entry.n_bytes)
+    if n_failed:
+        raise Exit(1)
+
+
+class Screen:
+    """Prints explanations to standard output."""
+
+    done: frozenset[Hashable] = frozenset()
+
+    def __init__(self) -> None:
+        # Windows pipes, for one, have code pages that few scripts fit into.
+        sys.stdout.reconfigure(errors="replace")
+        self._printer = Printer(pretty=sys.stdout.isatty())
+
+    def write(self, records: Iterable[dict[str, Any]]) -> None:
+        with tqdm.external_write_mode(sys.stdout):
+            for record in records:
+                for explanation in record["explanations"]:
+                    self._print(explanation)
+
+    def _print(self, explanation: dict[str, Any]) -> None:
+        self._printer.text(explanation["sentence"]["text"], color="blue")
+        parts = sorted(explanation["parts"], key=lambda part: -abs(part["weight"]))
+        rows = [(part["weight"], part["text"]) for part in parts[:N_PRINTED]]
+        if others := parts[N_PRINTED:]:
+            rows.append((sum(part["weight"] for part in others), f"({len(others)} more)"))
+        rows.append((explanation["base"], "(without any)"))
+        for weight, text in rows:
+            self._printer.text(f"{weight:+8.2f}  {text}")
+        self._printer.text(f"{explanation['logit']:+8.2f}  = its logit\n")
+
+    def close(self) -> None:
+        sys.stdout.flush()
+
+
+def _explain_entry(
+    nlp: Language,
+    entry: Entry,
+    sink: Screen | Results,
+    lang: str | None,
+    settings: dict[str, Any],
+) -> None:
+    if isinstance(entry, Unreadable):
+        raise ValueError(entry.reason)
+    # Standard input may be another each time.
+    if entry.source == str(STDIN) or get_key(vars(entry)) not in sink.done:
+        sink.write([_make_record(nlp, entry, lang, settings)])
+
+
+def _make_record(
+    nlp: Language, document: Document, lang: str | None, settings: dict[str, Any]
+) -> dict[str, Any]:
+    from ..explanations import explain
+
+    bertsum = get_bertsum(nlp)
+    doc = nlp(make_doc(nlp, document.text, document.lang or lang))
+    found = [
+        explain(nlp, doc, sent, name=bertsum.name, **settings)
+        for sent in doc.spans[bertsum.cfg["spans_key"]]
+    ]
+    return {
+        "source": document.source,
+        "line": document.line,
+        "id": document.id,
+        "lang": get_lang(doc),
+        "explanations": [explanation.to_dict() for explanation in found],
+    }
