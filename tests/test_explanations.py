@@ -17,10 +17,18 @@ from test_component import CNN, TEXTS, load_model_config, make_examples, make_tr
 from typer.testing import CliRunner
 
 import spacy_bertsum.cli  # noqa: F401
+from benchmarks.explanations import (
+    format_deletion,
+    format_features,
+    measure_deletion,
+    measure_features,
+)
 from spacy_bertsum.cli.pipelines import make_pipeline as make_embedded
 from spacy_bertsum.explanations import Explanation, explain
 from spacy_bertsum.explanations import explain as explain_module
 from spacy_bertsum.explanations.methods import lime_weights, shap_weights
+from spacy_bertsum.explanations.variants import GROUPS
+from spacy_bertsum.layers.salience import FEATURES
 
 METHODS = ["shap", "lime"]
 WORDS = ["ship", "tree", "lamp", "road", "moon", "salt", "gate", "bird", "rain", "door", "fish"]
@@ -120,6 +128,11 @@ def test_weights_make_up_the_logit(embedded: Language, of: str, method: str):
             assert 0 < explanation.fit <= 1
 
 
+def test_every_feature_of_a_sentence_has_a_group():
+    grouped = sorted(name for group in GROUPS.values() for name in group)
+    assert grouped == sorted(name for name in FEATURES if not name.startswith("document_"))
+
+
 def test_words_are_those_of_the_sentence(embedded: Language):
     doc = embedded(TEXT)
     explanation = explain(embedded, doc, 1, n_samples=20)
@@ -212,6 +225,23 @@ def test_errors_say_what_to_do(
     monkeypatch.setitem(explain_module.__globals__, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'spacy-bertsum\[explain\]'"):
         explain(trained, doc, 0)
+
+
+def test_benchmark_tells_good_explanations_from_chance(counting: Language):
+    doc = counting("ship tree lamp road. moon 42 salt gate bird. rain door fish.")
+    row = measure_deletion(counting, doc, 1, "words", 40)
+    for method in METHODS:
+        assert row[method] > 2 * row["chance"] > row[f"{method} lowest"]
+    assert "| words of the sentence | 1 |" in format_deletion({"words": [row]})
+
+
+def test_benchmark_divides_features(embedded: Language):
+    found = measure_features(embedded, embedded(TEXT))
+    assert {len(weights) for weights in found.values()} == {len(list(embedded(TEXT).sents))}
+    table = format_features([found])
+    shares = [float(line.split("|")[3]) for line in table.splitlines()[2:]]
+    assert sum(shares) == pytest.approx(1.0, abs=0.03)
+    assert shares == sorted(shares, reverse=True)
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ import sys
 from collections.abc import Hashable, Iterable
 from contextlib import closing
 from itertools import chain
-from pathlib import Path
 from typing import Annotated, Any
 
 from spacy.language import Language
 from tqdm import tqdm
-from typer import Argument, BadParameter, Exit, Option
+from typer import BadParameter, Exit, Option
 from wasabi import Printer
 
 from ..language import get_lang
@@ -24,6 +23,7 @@ from .documents import (
     read,
     without_output,
 )
+from .options import AsJsonl, Inputs, Lang, Output, Overwrite, Pipeline, TextField
 from .pipelines import get_bertsum, load_pipeline, make_doc, make_pipeline
 from .results import Results
 
@@ -32,14 +32,7 @@ N_PRINTED = 5
 
 
 def explain_cli(
-    inputs: Annotated[
-        list[Path],
-        Argument(
-            metavar="INPUT",
-            help="Text files (one document each), JSONL files (one document a line), directories "
-            "of .txt and .jsonl files, or - for standard input",
-        ),
-    ],
+    inputs: Inputs,
     of: Annotated[
         str,
         Option(help="What a score is divided among: words, sentences or features"),
@@ -57,39 +50,12 @@ def explain_cli(
             "pipeline is set to",
         ),
     ] = None,
-    lang: Annotated[
-        str | None,
-        Option(
-            "--lang",
-            "-l",
-            help="Language code of the documents; found for each if not given. A JSONL record's "
-            "own 'lang' goes before",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        Option(
-            "--model",
-            "-m",
-            help="Name or path of a pipeline with a component bertsum; the multilingual model of "
-            "the package if not given",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        Option(
-            "--output",
-            "-o",
-            help="JSONL file to write to, with all parts. If it exists, documents that it has are "
-            "skipped and new ones appended",
-            dir_okay=False,
-        ),
-    ] = None,
-    overwrite: Annotated[bool, Option("--overwrite", help="Start the output file afresh")] = False,
-    jsonl: Annotated[
-        bool, Option("--jsonl", help="Read standard input, and files of any name, as JSONL")
-    ] = False,
-    text_field: Annotated[str, Option(help="Field of the text in JSONL")] = "text",
+    lang: Lang = None,
+    model: Pipeline = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    jsonl: AsJsonl = False,
+    text_field: TextField = "text",
     seed: Annotated[int, Option(help="Of the variants")] = 0,
 ) -> None:
     """

@@ -6,14 +6,13 @@ from collections.abc import Hashable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Annotated, Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import require_gpu
 from tqdm import tqdm
-from typer import Argument, BadParameter, Exit, Option
+from typer import BadParameter, Exit, Option
 from wasabi import Printer
 
 from ..language import get_lang
@@ -29,6 +28,7 @@ from .documents import (
     read,
     without_output,
 )
+from .options import AsJsonl, Inputs, Lang, Output, Overwrite, Pipeline, TextField
 from .pipelines import get_bertsum, load_pipeline, make_doc, make_pipeline
 from .results import Results
 
@@ -37,14 +37,7 @@ MAX_BATCH_CHARS = 1_000_000
 
 
 def summarize_cli(
-    inputs: Annotated[
-        list[Path],
-        Argument(
-            metavar="INPUT",
-            help="Text files (one document each), JSONL files (one document a line), directories "
-            "of .txt and .jsonl files, or - for standard input",
-        ),
-    ],
+    inputs: Inputs,
     n_sents: Annotated[
         int | None,
         Option(
@@ -59,42 +52,15 @@ def summarize_cli(
     max_words: Annotated[int | None, Option(help="Most words")] = None,
     max_chars: Annotated[int | None, Option(help="Most characters")] = None,
     threshold: Annotated[float | None, Option(help="Least score of a sentence, 0 to 1")] = None,
-    lang: Annotated[
-        str | None,
-        Option(
-            "--lang",
-            "-l",
-            help="Language code of the documents; found for each if not given. A JSONL record's "
-            "own 'lang' goes before",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        Option(
-            "--model",
-            "-m",
-            help="Name or path of a pipeline with a component bertsum; the multilingual model of "
-            "the package if not given",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        Option(
-            "--output",
-            "-o",
-            help="JSONL file to write to. If it exists, documents that it has are skipped and new "
-            "ones appended",
-            dir_okay=False,
-        ),
-    ] = None,
-    overwrite: Annotated[bool, Option("--overwrite", help="Start the output file afresh")] = False,
+    lang: Lang = None,
+    model: Pipeline = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
     all_scores: Annotated[
         bool, Option("--all-scores", help="Write the scores of all sentences to the output file")
     ] = False,
-    jsonl: Annotated[
-        bool, Option("--jsonl", help="Read standard input, and files of any name, as JSONL")
-    ] = False,
-    text_field: Annotated[str, Option(help="Field of the text in JSONL")] = "text",
+    jsonl: AsJsonl = False,
+    text_field: TextField = "text",
     batch_size: Annotated[
         int, Option("--batch-size", "-b", help="Documents per batch, fewer if long", min=1)
     ] = 32,

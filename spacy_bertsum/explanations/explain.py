@@ -43,17 +43,11 @@ def explain(
     RAISES: ValueError if a setting is out of its range, the document has no sentence boundaries or
         the sentence none of these parts; ImportError without the library of the method.
     """
-    bertsum = nlp.get_pipe(name)
-    if not isinstance(bertsum, BertSum):
-        raise ValueError(f"'{name}' is no component of the factory bertsum")
     check_settings(of, method, n_samples)
     sents = get_sents(doc)
     index = _find(sents, sentence)
-    variants = _make_variants(nlp, bertsum, doc, index, of)
+    variants = make_variants(nlp, doc, index, of, name)
     n_parts = len(variants.names)
-    if not n_parts:
-        what = "words" if of == "words" else "other sentences"
-        raise ValueError(f"Sentence {index} has no {what}: there is nothing to explain it by")
     logit = variants.score(numpy.ones((1, n_parts), dtype=bool))[0]
     base, weights, fit = METHODS[method](variants.score, n_parts, n_samples, seed)
     parts = [
@@ -78,11 +72,25 @@ def check_settings(of: str, method: str, n_samples: int) -> None:
         )
 
 
-def _make_variants(nlp: Language, bertsum: BertSum, doc: Doc, sentence: int, of: str) -> Variants:
+def make_variants(
+    nlp: Language, doc: Doc, sentence: int, of: str, name: str = "bertsum"
+) -> Variants:
+    """What `explain` takes parts away from.
+
+    sentence: Index among the document's sentences.
+    RAISES: ValueError if there are no such parts.
+    """
+    bertsum = nlp.get_pipe(name)
+    if not isinstance(bertsum, BertSum):
+        raise ValueError(f"'{name}' is no component of the factory bertsum")
     if of == "features":
         return Features(bertsum.model, doc, sentence)
     kind = Words if of == "words" else Sentences
-    return kind(make_scorer(nlp, bertsum), doc, sentence)
+    variants = kind(make_scorer(nlp, bertsum), doc, sentence)
+    if not variants.names:
+        what = "words" if of == "words" else "other sentences"
+        raise ValueError(f"Sentence {sentence} has no {what}: there is nothing to explain it by")
+    return variants
 
 
 def _find(sents: list[Span], sentence: int | Span) -> int:

@@ -9,9 +9,9 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Floats1d, Floats2d
 
-from .. import layout, salience
 from ..component import BertSum
 from ..layers.pieces import get_sents
+from ..layers.salience import FEATURES
 from ..words import get_is_word
 
 # Documents made and scored at once.
@@ -21,7 +21,7 @@ _NOTHING = "…"
 VECTOR = "meaning"
 # What the features of `salience` and `layout` tell of a sentence. Those of the document as a whole
 # are the same for all its sentences and stay.
-_GROUPS = {
+GROUPS = {
     "position": (
         "is_first",
         "is_last",
@@ -193,13 +193,12 @@ class Features:
         self.sentence = sentence
         (self.rows,) = vectors.predict([doc])
         width = vectors.layers[0].get_dim("nO")
-        names = salience.FEATURES + layout.FEATURES
         # Which columns belong to each part, bool, (parts, columns).
-        self.columns = numpy.zeros((1 + len(_GROUPS), width + len(names)), dtype=bool)
+        self.columns = numpy.zeros((1 + len(GROUPS), width + len(FEATURES)), dtype=bool)
         self.columns[0, :width] = True
-        for i, group in enumerate(_GROUPS.values(), start=1):
-            self.columns[i, [width + names.index(name) for name in group]] = True
-        self.names = [VECTOR, *_GROUPS]
+        for i, group in enumerate(GROUPS.values(), start=1):
+            self.columns[i, [width + FEATURES.index(name) for name in group]] = True
+        self.names = [VECTOR, *GROUPS]
         self.spans: list[Span | None] = [None] * len(self.names)
 
     def score(self, present: numpy.ndarray) -> Floats1d:
