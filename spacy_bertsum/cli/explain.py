@@ -12,6 +12,7 @@ from typer import BadParameter, Exit, Option
 from wasabi import Printer
 
 from ..language import get_lang
+from ..surface import clean
 from .documents import (
     STDIN,
     Document,
@@ -116,9 +117,9 @@ class Screen:
                     self._print(explanation)
 
     def _print(self, explanation: dict[str, Any]) -> None:
-        self._printer.text(explanation["sentence"]["text"], color="blue")
+        self._printer.text(clean(explanation["sentence"]["text"]), color="blue")
         parts = sorted(explanation["parts"], key=lambda part: -abs(part["weight"]))
-        rows = [(part["weight"], part["text"]) for part in parts[:N_PRINTED]]
+        rows = [(part["weight"], clean(part["text"])) for part in parts[:N_PRINTED]]
         if others := parts[N_PRINTED:]:
             rows.append((sum(part["weight"] for part in others), f"({len(others)} more)"))
         rows.append((explanation["base"], "(without any)"))

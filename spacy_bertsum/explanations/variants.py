@@ -7,11 +7,12 @@ import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from thinc.api import Model
-from thinc.types import Floats1d, Floats2d
+from thinc.types import Floats1d
 
 from ..component import BertSum
 from ..layers.pieces import get_sents
 from ..layers.salience import FEATURES
+from ..surface import clean
 from ..words import get_is_word
 
 # Documents made and scored at once.
@@ -116,14 +117,17 @@ class _Text:
         lengths = [len(sent) for sent in self.sents]
         self.sent_of_token = numpy.repeat(numpy.arange(len(lengths)), lengths)
 
-    def _make(self, kept: numpy.ndarray) -> Doc:
-        """kept: Which tokens stay, bool, shape (tokens,)."""
-        indices = numpy.flatnonzero(kept)
+    def _make(self, kept: numpy.ndarray, others: dict[int, str] | None = None) -> Doc:
+        """kept: Which tokens stay, bool, shape (tokens,).
+        others: Words to put in the place of some.
+        """
+        indices = numpy.flatnonzero(kept).tolist()
         sents = self.sent_of_token[indices]
         starts = numpy.diff(sents, prepend=-1) > 0
+        words = {} if others is None else others
         return Doc(
             self.doc.vocab,
-            words=[self.words[i] for i in indices],
+            words=[words.get(i, self.words[i]) for i in indices],
             spaces=[self.spaces[i] for i in indices],
             sent_starts=starts.tolist(),
         )
@@ -153,11 +157,7 @@ class Words(_Text):
         if kept[sent.start : sent.end].any():
             return self._make(kept)
         kept[sent.start] = True
-        word, self.words[sent.start] = self.words[sent.start], _NOTHING
-        try:
-            return self._make(kept)
-        finally:
-            self.words[sent.start] = word
+        return self._make(kept, {sent.start: _NOTHING})
 
 
 class Sentences(_Text):
@@ -166,7 +166,7 @@ class Sentences(_Text):
     def __init__(self, scorer: Scorer, doc: Doc, sentence: int):
         super().__init__(scorer, doc, sentence)
         self.spans = self.sents[:sentence] + self.sents[sentence + 1 :]
-        self.names = [span.text for span in self.spans]
+        self.names = [clean(span.text) for span in self.spans]
 
     def score(self, present: numpy.ndarray) -> Floats1d:
         return _in_batches(present, self._score)
@@ -184,14 +184,14 @@ class Features:
 
     def __init__(self, model: Model, doc: Doc, sentence: int):
         layers = {layer.name: layer for layer in model.walk()}
-        vectors, self.head = layers.get("side_by_side"), layers["summarization_head"]
-        if vectors is None:
+        vectors, self.head = layers.get("side_by_side"), layers.get("summarization_head")
+        if vectors is None or self.head is None:
             raise ValueError(
                 "The model has no salience features that could be told from the meaning of a "
                 "sentence (spacy-bertsum.Salience.v1): explain its words or the other sentences"
             )
         self.sentence = sentence
-        (self.rows,) = vectors.predict([doc])
+        self.rows = model.ops.to_numpy(vectors.predict([doc])[0])
         width = vectors.layers[0].get_dim("nO")
         # Which columns belong to each part, bool, (parts, columns).
         self.columns = numpy.zeros((1 + len(GROUPS), width + len(FEATURES)), dtype=bool)
@@ -205,10 +205,11 @@ class Features:
         return _in_batches(present, self._score)
 
     def _score(self, present: numpy.ndarray) -> list[float]:
-        logits = self.head.predict([self._without(row) for row in present])
+        rows = [self.head.ops.asarray2f(self._without(row)) for row in present]
+        logits = self.head.predict(rows)
         return [float(row[self.sentence]) for row in logits]
 
-    def _without(self, present: numpy.ndarray) -> Floats2d:
+    def _without(self, present: numpy.ndarray) -> numpy.ndarray:
         hidden = self.columns[~present].any(axis=0)
         rows = self.rows.copy()
         rows[self.sentence, hidden] = self.rows[:, hidden].mean(axis=0)
