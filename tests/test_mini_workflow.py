@@ -93,9 +93,13 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     run("scripts.mini.export", work, whole, "--checkpoint", "whole.pt", "--base", base)
     assert changed_layers(base, whole) == {3}
     run("scripts.mini.vectors", work, whole, "--save-as", "vectors_2")
-    train = ("scripts.mini.train_head", work, "--vectors", "vectors_2", "--steps")
+    run("scripts.mini.languages", data, work, whole)
+    languages = ("--languages", work / "languages.pt")
+    train = ("scripts.mini.train_head", work, "--vectors", "vectors_2", *languages, "--steps")
     assert "step 3 loss" in run(*train, 3)
     assert "step 6 loss" in run(*train, 6)
+    again = ("--start-from", work / "head.pt", "--save-as", "head_2")
+    assert "step 3 loss" in run(*train, 3, *again)
     run("scripts.mini.export", work, model, "--checkpoint", "head.pt", "--base", whole)
     assert changed_layers(whole, model) == set()
     assert head_of(whole) == "spacy-bertsum.FineGrained.v1"

@@ -45,6 +45,10 @@ class Document:
     is_whole: bool = True
 
     @property
+    def lang(self) -> str:
+        return self.set.rpartition(".")[2]
+
+    @property
     def budget(self) -> int:
         """Characters of the references, on average."""
         return round(float(numpy.mean([len(reference) for reference in self.references])))

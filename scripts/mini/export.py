@@ -1,4 +1,4 @@
-"""Steps 7, 10 and 13 of the embedded model: half precision, in the form `Pretrained.v1` loads.
+"""Steps 7, 10 and 14 of the embedded model: half precision, in the form `Pretrained.v1` loads.
 
 A checkpoint of the joint training becomes a model directory; one of what was trained on the vectors
 of a model directory, a head alone or one with the encoder's weights, goes into a copy of that.

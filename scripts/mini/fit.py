@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy
 import srsly
+import torch
 import typer
 from torch import nn
 
@@ -17,6 +18,7 @@ from scripts.mini.encoded import (
     load_encoded,
     width_of,
 )
+from scripts.mini.languages import Mover
 from scripts.mini.layers import FINAL, build_head
 from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
@@ -73,6 +75,9 @@ def fit_head(
     rate: float = RATE,
     rouge_weight: float = 1.0,
     regret: float = REGRET,
+    offsets: dict[str, torch.Tensor] | None = None,
+    moved: float = 0.5,
+    start_from: dict[str, torch.Tensor] | None = None,
     evaluate_every: int | None = None,
     seed: int = 0,
 ) -> tuple[Standing, nn.Module]:
@@ -82,17 +87,22 @@ def fit_head(
     head: One of `scripts.mini.layers`.
     rate: Of learning, at its highest.
     rouge_weight, regret: See `scripts.mini.losses.SummaryLoss`.
+    offsets, moved: See `scripts.mini.languages.Mover`. Without offsets no document is moved.
+    start_from: Weights to go on from.
     evaluate_every: Steps; by default at the end alone.
     RETURNS: How far it goes on the sets held out, and the head: the mean of its weights.
     """
     rng = seed_everything(seed)
     model = build_head(head, width_of(sets), DROPOUT)
+    if start_from is not None:
+        model.load_state_dict(start_from)
     get_loss = SummaryLoss(documents_of(sets), rouge_weight, rng, regret)
     sampler = Sampler(sets, rng)
+    move = Mover(offsets or {}, moved, rng)
     groups = [{"params": model.parameters(), "lr": rate}]
     training = Training(model, groups, rng, checkpoint, steps=steps)
     standing = training.run(
-        lambda: accumulate_gradients(model, get_loss, draw_batch(sampler, BATCH_SENTS)),
+        lambda: accumulate_gradients(model, get_loss, move(draw_batch(sampler, BATCH_SENTS))),
         lambda average: validation.run(Scorer(average, held_out)),
         evaluate_every=evaluate_every or steps,
         save_every=100,

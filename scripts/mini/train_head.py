@@ -1,4 +1,4 @@
-"""Step 12 of the embedded model: a head from scratch, on the vectors of the finished encoder.
+"""Step 13 of the embedded model: a head from scratch, on the vectors of the finished encoder.
 
 The head that an encoder was trained with has seen other vectors than it ends with, and need not be
 of the best kind. One that starts anew, on vectors that no longer change, is done in minutes.
@@ -6,10 +6,12 @@ of the best kind. One that starts anew, on vectors that no longer change, is don
 
 from pathlib import Path
 
+import torch
 import typer
 
 from scripts.mini.common import save_checkpoint
-from scripts.mini.fit import REGRET, fit_head, load_sets
+from scripts.mini.fit import RATE, REGRET, fit_head, load_sets
+from scripts.mini.languages import load_offsets
 from scripts.mini.layers import FINAL
 
 
@@ -17,8 +19,14 @@ def main(
     work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and the vectors"),
     head: str = typer.Option(FINAL, help="A layer of scripts/mini/layers.py"),
     vectors: str = typer.Option("vectors", help="Folder of the vectors in WORK"),
+    languages: Path | None = typer.Option(
+        None, help="What scripts.mini.languages has written: to move documents into other languages"
+    ),
+    moved: float = typer.Option(0.5, help="Share of documents to move"),
+    start_from: Path | None = typer.Option(None, help="A head of this kind to go on from"),
     save_as: str = typer.Option("head", help="Name of the files"),
     steps: int = 2_000,
+    rate: float = typer.Option(RATE, help="Of learning, at its highest"),
     rouge_weight: float = typer.Option(1.0, help="Of relaxed ROUGE in the loss"),
     regret: float = typer.Option(REGRET, help="Cost of ROUGE lost to LEAD, above ROUGE won"),
     evaluate_every: int = 400,
@@ -29,13 +37,21 @@ def main(
         work / f"{save_as}.state.pt",
         steps=steps,
         head=head,
+        rate=rate,
         rouge_weight=rouge_weight,
         regret=regret,
+        offsets=None if languages is None else load_offsets(languages),
+        moved=moved,
+        start_from=None if start_from is None else _load_weights(start_from),
         evaluate_every=evaluate_every,
         seed=seed,
     )
     weights = trained.state_dict()
     save_checkpoint(work / f"{save_as}.pt", name=head, head=weights, shares=standing.shares)
+
+
+def _load_weights(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, map_location="cpu", weights_only=False)["head"]
 
 
 if __name__ == "__main__":
