@@ -113,6 +113,8 @@ class Screen:
     def write(self, records: Iterable[dict[str, Any]]) -> None:
         with tqdm.external_write_mode(sys.stdout):
             for record in records:
+                name = record["source"]
+                self._printer.text(name if record["line"] is None else f"{name}:{record['line']}")
                 for explanation in record["explanations"]:
                     self._print(explanation)
 
