@@ -1,7 +1,6 @@
 """``python -m spacy bertsum explain``: why sentences are in a summary, by LIME or SHAP."""
 
 import sys
-from collections.abc import Hashable, Iterable
 from contextlib import closing
 from itertools import chain
 from typing import Annotated, Any
@@ -27,6 +26,7 @@ from .documents import (
 from .options import AsJsonl, Inputs, Lang, Output, Overwrite, Pipeline, TextField
 from .pipelines import get_bertsum, load_pipeline, make_doc, make_pipeline
 from .results import Results
+from .screen import Screen
 
 # Parts of a sentence that are printed: those that count most.
 N_PRINTED = 5
@@ -81,7 +81,7 @@ def explain_cli(
         nlp = make_pipeline() if model is None else load_pipeline(model)
         bertsum = get_bertsum(nlp)
         bertsum.selection = bertsum.selection.replace(n_sents=n_sents)
-        sink = Screen() if output is None else Results(output, get_key, overwrite=overwrite)
+        sink = Screen(_print) if output is None else Results(output, get_key, overwrite=overwrite)
     except (ValueError, OSError, ImportError) as error:
         raise BadParameter(str(error)) from error
     entries = chain.from_iterable(read(f, as_jsonl=jsonl, text_field=text_field) for f in files)
@@ -100,37 +100,23 @@ def explain_cli(
         raise Exit(1)
 
 
-class Screen:
-    """Prints explanations to standard output."""
+def _print(printer: Printer, record: dict[str, Any]) -> None:
+    name = record["source"]
+    printer.text(name if record["line"] is None else f"{name}:{record['line']}")
+    for explanation in record["explanations"]:
+        _print_explanation(printer, explanation)
 
-    done: frozenset[Hashable] = frozenset()
 
-    def __init__(self) -> None:
-        # Windows pipes, for one, have code pages that few scripts fit into.
-        sys.stdout.reconfigure(errors="replace")
-        self._printer = Printer(pretty=sys.stdout.isatty())
-
-    def write(self, records: Iterable[dict[str, Any]]) -> None:
-        with tqdm.external_write_mode(sys.stdout):
-            for record in records:
-                name = record["source"]
-                self._printer.text(name if record["line"] is None else f"{name}:{record['line']}")
-                for explanation in record["explanations"]:
-                    self._print(explanation)
-
-    def _print(self, explanation: dict[str, Any]) -> None:
-        self._printer.text(clean(explanation["sentence"]["text"]), color="blue")
-        parts = sorted(explanation["parts"], key=lambda part: -abs(part["weight"]))
-        rows = [(part["weight"], clean(part["text"])) for part in parts[:N_PRINTED]]
-        if others := parts[N_PRINTED:]:
-            rows.append((sum(part["weight"] for part in others), f"({len(others)} more)"))
-        rows.append((explanation["base"], "(without any)"))
-        for weight, text in rows:
-            self._printer.text(f"{weight:+8.2f}  {text}")
-        self._printer.text(f"{explanation['logit']:+8.2f}  = its logit\n")
-
-    def close(self) -> None:
-        sys.stdout.flush()
+def _print_explanation(printer: Printer, explanation: dict[str, Any]) -> None:
+    printer.text(clean(explanation["sentence"]["text"]), color="blue")
+    parts = sorted(explanation["parts"], key=lambda part: -abs(part["weight"]))
+    rows = [(part["weight"], clean(part["text"])) for part in parts[:N_PRINTED]]
+    if others := parts[N_PRINTED:]:
+        rows.append((sum(part["weight"] for part in others), f"({len(others)} more)"))
+    rows.append((explanation["base"], "(without any)"))
+    for weight, text in rows:
+        printer.text(f"{weight:+8.2f}  {text}")
+    printer.text(f"{explanation['logit']:+8.2f}  = its logit\n")
 
 
 def _explain_entry(

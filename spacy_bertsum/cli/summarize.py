@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import chain
@@ -31,6 +31,7 @@ from .documents import (
 from .options import AsJsonl, Inputs, Lang, Output, Overwrite, Pipeline, TextField
 from .pipelines import get_bertsum, load_pipeline, make_doc, make_pipeline
 from .results import Results
+from .screen import Screen
 
 # A batch ends with the document that reaches this, however many are asked for.
 MAX_BATCH_CHARS = 1_000_000
@@ -92,7 +93,7 @@ def summarize_cli(
         nlp = make_pipeline() if model is None else load_pipeline(model)
         bertsum = get_bertsum(nlp)
         bertsum.selection = bertsum.selection.replace(**limits)
-        sink = Screen() if output is None else Results(output, get_key, overwrite=overwrite)
+        sink = Screen(_print) if output is None else Results(output, get_key, overwrite=overwrite)
     except (ValueError, OSError, ImportError) as error:
         raise BadParameter(str(error)) from error
     with closing(sink):
@@ -118,35 +119,17 @@ def _print_counts(counts: Counter[str]) -> None:
     print(style(", ".join(texts)), file=sys.stderr)
 
 
-class Screen:
-    """Prints summaries to standard output: wrapped in a terminal, in one line elsewhere."""
-
-    done: frozenset[Hashable] = frozenset()
-
-    def __init__(self) -> None:
-        # Windows pipes, for one, have code pages that few scripts fit into.
-        sys.stdout.reconfigure(errors="replace")
-        self._printer = Printer(pretty=sys.stdout.isatty())
-
-    def write(self, records: Iterable[dict[str, Any]]) -> None:
-        with tqdm.external_write_mode(sys.stdout):
-            for record in records:
-                self._print(record)
-
-    def _print(self, record: dict[str, Any]) -> None:
-        name = record["source"]
-        if record["line"] is not None:
-            name += f":{record['line']}"
-        if record["id"] is not None:
-            name += f" ({record['id']})"
-        size = f"{len(record['sentences'])} of {record['n_sents']} sentences"
-        about = ", ".join(filter(None, [record["lang"], size]))
-        self._printer.text(f"{name}: {about}", color="blue")
-        self._printer.text(record["summary"])
-        self._printer.text()
-
-    def close(self) -> None:
-        sys.stdout.flush()
+def _print(printer: Printer, record: dict[str, Any]) -> None:
+    name = record["source"]
+    if record["line"] is not None:
+        name += f":{record['line']}"
+    if record["id"] is not None:
+        name += f" ({record['id']})"
+    size = f"{len(record['sentences'])} of {record['n_sents']} sentences"
+    about = ", ".join(filter(None, [record["lang"], size]))
+    printer.text(f"{name}: {about}", color="blue")
+    printer.text(record["summary"])
+    printer.text()
 
 
 def summarize(
