@@ -33,7 +33,7 @@ from benchmarks.peers.environment import find_encoder
 from benchmarks.peers.protocol import Document
 from benchmarks.systems import BareEncoder, build_around, build_embedded, to_int8
 from spacy_bertsum.cli.pipelines import FACTORY
-from spacy_bertsum.layers.shim import has_bfloat16
+from spacy_bertsum.layers.precision import has_bfloat16
 
 CORPUS = Path(__file__).parent.parent / "assets" / "corpus"
 N_SENTS = 3

@@ -19,7 +19,7 @@ from torch import nn
 from transformers import AutoModel, AutoTokenizer
 
 from spacy_bertsum.layers import shim as shim_module
-from spacy_bertsum.layers.shim import has_bfloat16
+from spacy_bertsum.layers.precision import has_bfloat16
 
 HEAD = {"width": WIDTH, "depth": 2, "n_heads": 4, "n_hidden": 48}
 # Documents of one sentence and of most of a window; the third one has no gold summary.

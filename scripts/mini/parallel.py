@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 from transformers import AutoTokenizer
 
-from scripts.mini.common import encode_sentences
+from scripts.mini.common import autocast, encode_sentences
 from spacy_bertsum.packing import SpecialIds, pack
 
 MAX_PIECES = 64
@@ -88,6 +88,6 @@ class Alignment:
             overlap=0,
         )
         device = next(encoder.parameters()).device
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with autocast(device):
             vectors = encode_sentences(encoder, packed, 4096)
         return vectors[torch.from_numpy(numpy.argsort(order)).to(device)]

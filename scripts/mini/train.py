@@ -19,6 +19,7 @@ import typer
 from transformers import AutoModel, AutoTokenizer
 
 from scripts.mini.common import (
+    autocast,
     encode_sentences,
     get_device,
     save_checkpoint,
@@ -72,7 +73,7 @@ class Summarizer(torch.nn.Module):
             max_length=MAX_LENGTH,
             overlap=OVERLAP,
         )
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with autocast(device):
             vectors = encode_sentences(self.encoder, packed, 4096)
         parts = vectors.split([len(doc.sents) for doc in documents])
         return [

@@ -15,7 +15,8 @@ import torch
 from thinc.api import Optimizer, get_torch_default_device
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel
 
-from ..layers.shim import LateShim, has_bfloat16
+from ..layers.precision import has_bfloat16
+from ..layers.shim import LateShim
 from . import codes
 from .languages import Direction, Languages, unsupported
 

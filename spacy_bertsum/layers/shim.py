@@ -24,23 +24,12 @@ from thinc.shims import PyTorchShim
 from thinc.types import ArgsKwargs
 
 from . import adam
+from .precision import has_bfloat16
 
 # The threads that torch has started do not survive a fork, and the child waits for them for ever:
 # nlp.pipe(n_process=2) hung whenever the parent had used the model before.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
-
-
-# As torch.cpu.get_capabilities names them on x86 and on ARM.
-_BFLOAT16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
-
-
-def has_bfloat16() -> bool:
-    """Whether this processor multiplies matrices in bfloat16, and this torch can tell."""
-    if not hasattr(torch.cpu, "get_capabilities"):
-        return False
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name) for name in _BFLOAT16_CAPABILITIES)
 
 
 class LateShim(PyTorchShim):
