@@ -13,24 +13,34 @@ import typer
 from tqdm import tqdm
 
 from benchmarks.page import describe_run, publish
-from benchmarks.zero_shot.matrix import INPUTS, Row, average_languages
+from benchmarks.zero_shot.matrix import FEATURES, MOVED, VECTORS, Row, average_languages
 from benchmarks.zero_shot.page import format_page
 from benchmarks.zero_shot.plot import plot_matrix
 from scripts.mini.encoded import blank
 from scripts.mini.fit import fit_once, load_sets
+from scripts.mini.languages import load_offsets
 
 LANGUAGES = "en,fr,vi,id,zh,ar,th"
 # It learns twice as fast as a recurrent one.
 HEAD = "fine_grained"
 
 
-def choose_languages(languages: list[str]) -> Iterator[tuple[str, list[str]]]:
+def choose_languages(languages: list[str], alone: bool) -> Iterator[tuple[str, list[str]]]:
     """The rows of the matrix: a name, and the languages of the training documents."""
     yield "all of them", languages
-    for lang in languages:
+    for lang in languages if alone else ():
         yield f"{lang} alone", [lang]
     for lang in languages:
         yield f"all but {lang}", [other for other in languages if other != lang]
+
+
+def choose_inputs(features_alone: bool, moved: bool) -> Iterator[str]:
+    """The parts of the page."""
+    yield VECTORS
+    if moved:
+        yield MOVED
+    if features_alone:
+        yield FEATURES
 
 
 def main(
@@ -38,7 +48,13 @@ def main(
     vectors: str = typer.Option("vectors", help="Folder of the vectors in WORK"),
     languages: str = typer.Option(LANGUAGES, help="Of the training documents"),
     steps: int = 400,
+    head: str = typer.Option(HEAD, help="A layer of scripts/mini/layers.py"),
+    regret: float = typer.Option(0.0, help="Cost of ROUGE lost to LEAD, above ROUGE won"),
+    alone: bool = typer.Option(True, help="Train heads on one language, too"),
     features_alone: bool = typer.Option(True, help="Train heads without vectors, too"),
+    moved: Path | None = typer.Option(
+        None, help="What scripts.mini.languages has written: train heads on moved documents, too"
+    ),
     output: Path | None = typer.Option(None, help="Markdown file"),
     plot: Path | None = typer.Option(None, help="PNG file of the heat map"),
 ) -> None:
@@ -49,25 +65,32 @@ def main(
     missing = [lang for lang in seen if not any(name.endswith(f".{lang}") for name in train_sets)]
     if missing:
         raise typer.BadParameter(f"{work} has no training documents in {', '.join(missing)}")
+    offsets = None if moved is None else load_offsets(moved)
     rows = []
-    for inputs, left_out in INPUTS.items():
-        if left_out is not None and not features_alone:
-            continue
-        if left_out is not None:
-            train_sets, test = blank(train_sets, left_out), blank(test, left_out)
-        for name, trained_on in tqdm(list(choose_languages(seen)), desc=inputs):
-            path = folder / f"{inputs} {name} {steps}.json".replace(" ", "_")
+    for inputs in choose_inputs(features_alone, moved is not None):
+        if inputs == FEATURES:
+            train_sets, test = blank(train_sets, "vectors"), blank(test, "vectors")
+        choice = choose_languages(seen, alone and inputs != MOVED)
+        for name, trained_on in tqdm(list(choice), desc=inputs):
+            path = folder / f"{inputs} {name} {head} {regret:g} {steps}.json".replace(" ", "_")
             sets = {
                 set_name: documents
                 for set_name, documents in train_sets.items()
                 if set_name.rpartition(".")[2] in trained_on
             }
-            standing = fit_once(path, sets, test, validation, steps=steps, head=HEAD, regret=0.0)
-            shares = average_languages(standing.shares)
-            rows.append(Row(inputs, name, tuple(trained_on), shares))
+            standing = fit_once(
+                *(path, sets, test, validation),
+                steps=steps,
+                head=head,
+                regret=regret,
+                offsets=offsets if inputs == MOVED else None,
+            )
+            rows.append(Row(inputs, name, tuple(trained_on), average_languages(standing.shares)))
     command = f"python -m benchmarks.zero_shot WORK --vectors {vectors} --languages {languages}"
-    command += f" --steps {steps}"
+    command += f" --steps {steps} --head {head} --regret {regret:g}"
+    command += "" if alone else " --no-alone"
     command += "" if features_alone else " --no-features-alone"
+    command += "" if moved is None else " --moved WORK/languages.pt"
     origin = f"{describe_run()}. Command: `{command}`"
     publish(format_page(rows, seen, origin, plot), output)
     if plot is not None:

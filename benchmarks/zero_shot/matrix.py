@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy
 
-# What a head gets to see, and which part of it is taken away.
-INPUTS = {"vectors and features": None, "features alone": "vectors"}
+# What a head gets to see.
+VECTORS = "vectors and features"
+MOVED = "moved vectors and features"
+FEATURES = "features alone"
+INPUTS = (VECTORS, MOVED, FEATURES)
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,15 @@ def order_languages(rows: Sequence[Row], trained: Sequence[str]) -> list[str]:
     """The test languages: those that some head was trained on, then the others."""
     others = [lang for lang in rows[0].shares if lang not in trained]
     return [*(lang for lang in trained if lang in rows[0].shares), *others]
+
+
+def average_left_out(rows: Sequence[Row], trained: Sequence[str]) -> numpy.ndarray:
+    """By sentences and by characters: the mean over languages of what the head that was trained on
+    all the others, and not on that one, reaches in it."""
+    shares = {}
+    for row in rows:
+        left_out = set(trained) - set(row.trained_on)
+        if len(left_out) == 1:
+            (lang,) = left_out
+            shares[lang] = row.shares[lang]
+    return numpy.mean(list(shares.values()), axis=0)

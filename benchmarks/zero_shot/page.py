@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.zero_shot.matrix import Row, divide, order_languages
+from benchmarks.zero_shot.matrix import (
+    FEATURES,
+    MOVED,
+    VECTORS,
+    Row,
+    average_left_out,
+    divide,
+    order_languages,
+)
 
 WAYS = ("By sentences", "By characters")
 ABOUT = """\
@@ -11,17 +19,31 @@ Heads trained on documents in one language, or in all but one of these, and test
 documents of all languages. A cell says how far the head goes from LEAD (0) to the greedy oracle
 (1), the mean over the sets in that language; below 0 it is worse than the first sentences.
 **bold**: a language that the head was not trained on. "others": the mean over all languages that no
-head was trained on.
-
+head was trained on. "Left out": the mean over the languages of what the head that was trained on
+all but that one reaches in it."""
+ABOUT_INPUTS = {
+    VECTORS: """\
+With *vectors and features* the encoder is that of the embedded model, frozen, which **has** been
+trained on summaries in all of these languages, and on translations: those rows say what the head's
+training languages matter, not what a model would do in a language that nobody ever summarized for
+it.""",
+    MOVED: """\
+With *moved vectors and features* half of the training documents in each batch are moved into
+another language, the one left out among them: the mean difference between the vectors of
+translations is added to theirs. That takes parallel sentences, and no summaries.""",
+    FEATURES: """\
 With *features alone* the head sees no vectors, only position, length, centrality and layout:
-neither it nor anything before it has learnt from a document in another language. With *vectors and
-features* the encoder is that of the embedded model, frozen, which **has** been trained on summaries
-in all of these languages, and on translations: those rows say what the head's training languages
-matter, not what a model would do in a language that nobody ever summarized for it."""
+neither it nor anything before it has learnt from a document in another language.""",
+}
 
 
 def format_page(rows: Sequence[Row], trained: Sequence[str], origin: str, plot: Path | None) -> str:
-    parts = ["# Zero-shot matrix", origin, ABOUT]
+    parts = [
+        "# Zero-shot matrix",
+        origin,
+        ABOUT,
+        *(ABOUT_INPUTS[inputs] for inputs in divide(rows)),
+    ]
     if plot is not None:
         parts.append(f"![Share closed, mean of both ways of counting]({plot.name})")
     for inputs, own in divide(rows).items():
@@ -44,4 +66,5 @@ def format_table(rows: Sequence[Row], trained: Sequence[str], way: int) -> str:
         if others:
             cells.append(f"**{row.mean(others)[way]:.2f}**")
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    left_out = average_left_out(rows, own)[way]
+    return "\n".join(lines) + f"\n\nLeft out: **{left_out:.2f}**"
