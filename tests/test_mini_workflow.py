@@ -104,12 +104,22 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     assert changed_layers(whole, model) == set()
     assert head_of(whole) == "spacy-bertsum.FineGrained.v1"
     assert head_of(model) == "spacy-bertsum.RecurrentHead.v1"
+    other = work / "pretrained"
+    run("scripts.mini.export", work, other, "--checkpoint", "pretrain.pt")
+    assert not (other / "head.safetensors").exists()
+    run("scripts.mini.vectors", work, other, "--save-as", "vectors_3")
+    only = ("--vectors", "vectors_3", "--only", "toy", "--save-as", "head_3")
+    run("scripts.mini.train_head", work, *only, "--steps", 3)
+    run("scripts.mini.export", work, work / "short", "--checkpoint", "head_3.pt", "--base", other)
+    assert head_of(work / "short") == "spacy-bertsum.RecurrentHead.v1"
     matrix = run(
         "benchmarks.zero_shot",
         *(work, "--languages", "de,en", "--steps", 2, "--plot", work / "matrix.png"),
+        *("--vectors", "vectors_2", "--moved", work / "languages.pt"),
     )
     assert "| de alone |" in matrix
-    assert "| all but de |" in matrix
+    assert matrix.count("| all but de |") == 6
+    assert matrix.count("Left out:") == 6
     assert (work / "matrix.png").stat().st_size > 5_000
     table = run(
         "benchmarks.quality",

@@ -1,7 +1,8 @@
 """Steps 7, 10 and 14 of the embedded model: half precision, in the form `Pretrained.v1` loads.
 
-A checkpoint of the joint training becomes a model directory; one of what was trained on the vectors
-of a model directory, a head alone or one with the encoder's weights, goes into a copy of that.
+A checkpoint of the joint training becomes a model directory, and one of pre-training a directory
+that has no head yet; what was trained on the vectors of such a directory, a head alone or one with
+the encoder's weights, goes into a copy of that.
 """
 
 import shutil
@@ -63,9 +64,9 @@ def main(
     state = torch.load(work / checkpoint, map_location="cpu", weights_only=False)
     output.mkdir(parents=True, exist_ok=True)
     config = Config(CONFIG)
-    if base is None:
+    if "model" in state:
         state = split_joint(work, state)
-    else:
+    if base is not None:
         config = Config().from_disk(base / "config.cfg")
         config["model"]["head"] = head_config(state["name"])
     if "encoder" in state:
@@ -74,8 +75,9 @@ def main(
     else:
         shutil.copytree(base / "encoder", output / "encoder", dirs_exist_ok=True)
     config.to_disk(output / "config.cfg")
-    half = {name: weight.half() for name, weight in state["head"].items()}
-    safetensors.torch.save_file(half, output / "head.safetensors")
+    if "head" in state:
+        half = {name: weight.half() for name, weight in state["head"].items()}
+        safetensors.torch.save_file(half, output / "head.safetensors")
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     print(f"{output}: {size / 1e6:.1f} MB")
 

@@ -10,7 +10,7 @@ import torch
 import typer
 
 from scripts.mini.common import save_checkpoint
-from scripts.mini.fit import RATE, REGRET, fit_head, load_sets
+from scripts.mini.fit import RATE, REGRET, Sets, fit_head, load_sets
 from scripts.mini.languages import load_offsets
 from scripts.mini.layers import FINAL
 
@@ -19,6 +19,7 @@ def main(
     work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and the vectors"),
     head: str = typer.Option(FINAL, help="A layer of scripts/mini/layers.py"),
     vectors: str = typer.Option("vectors", help="Folder of the vectors in WORK"),
+    only: str = typer.Option("", help="Sets to train on, with commas; all if none is named"),
     languages: Path | None = typer.Option(
         None, help="What scripts.mini.languages has written: to move documents into other languages"
     ),
@@ -32,8 +33,9 @@ def main(
     evaluate_every: int = 400,
     seed: int = 0,
 ) -> None:
+    sets, held_out, validation = load_sets(work, vectors, "val")
     standing, trained = fit_head(
-        *load_sets(work, vectors, "val"),
+        *(choose_sets(sets, only.split(",")) if only else sets, held_out, validation),
         work / f"{save_as}.state.pt",
         steps=steps,
         head=head,
@@ -48,6 +50,17 @@ def main(
     )
     weights = trained.state_dict()
     save_checkpoint(work / f"{save_as}.pt", name=head, head=weights, shares=standing.shares)
+
+
+def choose_sets(sets: Sets, names: list[str]) -> Sets:
+    """The sets of these names, in all their languages.
+
+    RAISES: typer.BadParameter if there is none of a name.
+    """
+    known = {name.partition(".")[0] for name in sets}
+    if unknown := sorted(set(names) - known):
+        raise typer.BadParameter(f"No {', '.join(unknown)}. There are: {', '.join(sorted(known))}")
+    return {name: sets[name] for name in sets if name.partition(".")[0] in names}
 
 
 def _load_weights(path: Path) -> dict[str, torch.Tensor]:
