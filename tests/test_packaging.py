@@ -1,8 +1,10 @@
 """The wheel has all that the main job needs, and works away from the repository."""
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -51,17 +53,19 @@ def test_sdist_is_complete(tmp_path: Path):
     assert f"{MODEL}/encoder/model.safetensors" in names
 
 
+SUMMARIZE = (
+    "import spacy, spacy_bertsum; print(spacy_bertsum.__file__); nlp = spacy.blank('en');"
+    "nlp.add_pipe('multilingual_sentencizer'); nlp.add_pipe('bertsum', config={'n_sents': 1});"
+    "print(len(nlp('One sentence is here. Another one follows it.').spans['summary']))"
+)
+
+
 @pytest.mark.slow
 def test_wheel_works_alone(wheel: Path, tmp_path: Path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    code = (
-        "import spacy, spacy_bertsum; print(spacy_bertsum.__file__); nlp = spacy.blank('en');"
-        "nlp.add_pipe('multilingual_sentencizer'); nlp.add_pipe('bertsum', config={'n_sents': 1});"
-        "print(len(nlp('One sentence is here. Another one follows it.').spans['summary']))"
-    )
     result = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", SUMMARIZE],
         cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path / "site"), "HF_HUB_OFFLINE": "1", "PATH": ""},
         check=True,
@@ -71,3 +75,25 @@ def test_wheel_works_alone(wheel: Path, tmp_path: Path):
     path, n_chosen = result.stdout.splitlines()[-2:]
     assert Path(path).is_relative_to(tmp_path)
     assert n_chosen == "1"
+
+
+@pytest.mark.slow
+def test_spacy_transformers_can_be_removed(tmp_path: Path):
+    """Where no transformer is shared, a process starts faster without it."""
+    installed = Path(sysconfig.get_paths()["purelib"])
+    for path in installed.iterdir():
+        if not path.name.startswith(("spacy_transformers", "__editable__")):
+            (tmp_path / path.name).symlink_to(path)
+    code = (
+        f"{SUMMARIZE}; import importlib.util; print(importlib.util.find_spec('spacy_transformers'))"
+    )
+    result = subprocess.run(
+        # -S: without the environment's own site-packages.
+        [sys.executable, "-S", "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "HF_HUB_OFFLINE": "1", "PATH": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.splitlines()[-2:] == ["1", "None"]
