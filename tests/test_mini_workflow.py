@@ -73,13 +73,13 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     )
     run("scripts.mini.pretrain_encoder", data, work, "--n-pairs", 16, "--steps", 3)
     run("scripts.mini.prepare", data, work, "--test")
-    train = ("scripts.mini.train", work, "--evaluate-every", 3, "--phase")
-    assert "step 3 loss" in run(*train, "salience", "--steps", 3)
-    joint = run(*train, "joint", "--steps", 3, "--n-pairs", 16)
+    assert "step 3 loss" in run("scripts.mini.train_salience", work, "--steps", 3)
+    train = ("scripts.mini.train_joint", work, "--steps", 3, "--n-pairs", 16)
+    joint = run(*train)
     assert "step 3 loss" in joint
     assert "retrieval@1" in joint
-    again = ("joint", "--save-as", "joint_2", "--start-from", work / "joint.pt", "--seed", 1)
-    assert "step 3 loss" in run(*train, *again, "--steps", 3, "--n-pairs", 16)
+    again = ("--save-as", "joint_2", "--start-from", work / "joint.pt", "--seed", 1)
+    assert "step 3 loss" in run(*train, *again)
     base, whole, model = work / "base", work / "whole", work / "model"
     run("scripts.mini.export", work, base, "--checkpoint", "joint_2.pt")
     run("scripts.mini.vectors", work, base, "--disguised", 0.5)

@@ -45,6 +45,10 @@ class Document:
     is_whole: bool = True
 
     @property
+    def n_sents(self) -> int:
+        return len(self.sents)
+
+    @property
     def lang(self) -> str:
         return self.set.rpartition(".")[2]
 

@@ -26,6 +26,10 @@ class Encoded:
     vectors: torch.Tensor
     in_disguise: bool = False
 
+    @property
+    def n_sents(self) -> int:
+        return len(self.vectors)
+
 
 def load_encoded(work: Path, split: str, vectors: str = "vectors") -> dict[str, list[Encoded]]:
     """By set. Documents in disguise come after all others of their set.

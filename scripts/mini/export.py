@@ -15,7 +15,7 @@ from thinc.api import Config
 from transformers import AutoModel, AutoTokenizer
 
 from scripts.mini.layers import DEFAULT, head_config
-from scripts.mini.train import Summarizer
+from scripts.mini.summarizer import Summarizer
 from spacy_bertsum.packing import SpecialIds
 
 CONFIG = {
@@ -39,7 +39,7 @@ CONFIG = {
 
 
 def split_joint(work: Path, state: dict) -> dict:
-    """What `train.py` made, as `train_whole.py` leaves it."""
+    """What `train_joint.py` made, as `train_whole.py` leaves it."""
     tokenizer = AutoTokenizer.from_pretrained(work / "encoder")
     encoder = AutoModel.from_pretrained(work / "encoder", add_pooling_layer=False)
     model = Summarizer(encoder, SpecialIds.of(tokenizer))

@@ -28,9 +28,9 @@ class Sampler:
 
 
 def draw_batch(sampler: Sampler, n_sents: int) -> list[Any]:
-    """Documents, beside their vectors, that together have so many sentences or a few more."""
+    """Documents that together have so many sentences or a few more."""
     batch, size = [], 0
     while size < n_sents:
         batch.append(sampler.draw())
-        size += len(batch[-1].vectors)
+        size += batch[-1].n_sents
     return batch
