@@ -66,8 +66,10 @@ def layout(sents: Sequence[str]) -> numpy.ndarray:
         "document_unterminated": unterminated.mean(),
         "document_digits": digits.mean() * 5,
     }
-    columns = [numpy.broadcast_to(features[name], n) for name in FEATURES]
-    return numpy.stack(columns, axis=1).astype("f")
+    table = numpy.empty((n, len(FEATURES)), dtype="f")
+    for column, name in enumerate(FEATURES):
+        table[:, column] = features[name]
+    return table
 
 
 def _find_paragraphs(sents: Sequence[str]) -> numpy.ndarray:

@@ -119,8 +119,10 @@ def salience(words: numpy.ndarray, lengths: numpy.ndarray, chars: numpy.ndarray)
         "document_type_token_ratio": matrix.n_terms / max(len(words), 1),
         "document_word_length": chars.mean() / 5 if len(chars) else 0.0,
     }
-    columns = [numpy.broadcast_to(features[name], n) for name in FEATURES]
-    return numpy.stack(columns, axis=1).astype("f")
+    table = numpy.empty((n, len(FEATURES)), dtype="f")
+    for column, name in enumerate(FEATURES):
+        table[:, column] = features[name]
+    return table
 
 
 def _tfidf(words: numpy.ndarray, rows: numpy.ndarray, n: int) -> tuple[_TfIdf, numpy.ndarray]:
