@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy
 
+from .features import tabulate
+
 FEATURES = (
     "starts_paragraph",
     "ends_paragraph",
@@ -66,10 +68,7 @@ def layout(sents: Sequence[str]) -> numpy.ndarray:
         "document_unterminated": unterminated.mean(),
         "document_digits": digits.mean() * 5,
     }
-    table = numpy.empty((n, len(FEATURES)), dtype="f")
-    for column, name in enumerate(FEATURES):
-        table[:, column] = features[name]
-    return table
+    return tabulate(features, FEATURES, n)
 
 
 def _find_paragraphs(sents: Sequence[str]) -> numpy.ndarray:

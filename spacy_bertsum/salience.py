@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy
 
+from .features import tabulate
+
 FEATURES = (
     "is_first",
     "is_last",
@@ -119,10 +121,7 @@ def salience(words: numpy.ndarray, lengths: numpy.ndarray, chars: numpy.ndarray)
         "document_type_token_ratio": matrix.n_terms / max(len(words), 1),
         "document_word_length": chars.mean() / 5 if len(chars) else 0.0,
     }
-    table = numpy.empty((n, len(FEATURES)), dtype="f")
-    for column, name in enumerate(FEATURES):
-        table[:, column] = features[name]
-    return table
+    return tabulate(features, FEATURES, n)
 
 
 def _tfidf(words: numpy.ndarray, rows: numpy.ndarray, n: int) -> tuple[_TfIdf, numpy.ndarray]:
