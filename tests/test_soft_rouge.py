@@ -1,6 +1,7 @@
 """The relaxed ROUGE that the embedded model is trained for."""
 
 import random
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -89,6 +90,27 @@ def test_regret_makes_only_those_pay_that_are_behind_lead():
             loss.rng.seed(0)
         without, with_regret = (loss(logits, mask, DOCUMENTS[:1]) for loss in losses.values())
         assert (with_regret > without + 1e-3) == pays
+
+
+def test_where_labels_say_no_more_the_text_goes_on_in_its_order():
+    document = replace(DOCUMENTS[0], labels=numpy.array([0.0, 0.0, 1.0], dtype="f"))
+    get_loss = SummaryLoss({"toy": [document]}, 0.0, random.Random(0))
+    logits = torch.zeros(1, 3, requires_grad=True)
+    optimizer = torch.optim.SGD([logits], lr=10.0)
+    for _ in range(100):
+        optimizer.zero_grad()
+        get_loss(logits, torch.ones(1, 3, dtype=torch.bool), [document]).backward()
+        optimizer.step()
+    first, second, labelled = logits[0].tolist()
+    assert labelled > first + 1 > second + 1.5
+
+
+def test_a_stretch_of_a_document_has_no_lead():
+    document = replace(DOCUMENTS[0], is_whole=False)
+    get_loss = SummaryLoss({"toy": [document]}, 1.0, random.Random(0))
+    logits = torch.zeros(1, 3, requires_grad=True)
+    get_loss(logits, torch.ones(1, 3, dtype=torch.bool), [document]).backward()
+    assert len(set(logits.grad[0].tolist())) == 1
 
 
 def test_the_choice_fills_the_budget():

@@ -16,9 +16,14 @@ from torch.nn.utils.rnn import pad_sequence
 from scripts.mini.documents import Document, choose_n_sents
 from scripts.mini.soft_rouge import lead_choice, relaxed_choice, soft_rouge
 
-# Some summaries shorter or longer than those of the set: users ask for what they like.
+# Some summaries shorter than the reference, by down to this share of it: users ask for what they
+# like. None longer: with one sentence as reference and three to choose, ROUGE has nothing but
+# precision to win, and that by taking the shortest.
 OTHER_LENGTHS = 0.3
-MAX_OTHER_LENGTH = 6
+LEAST_SHARE = 0.2
+# What the label of the first sentence is at least; half of it of the second, a third of the third.
+# Where the reference says no more, a summary goes on as the text does.
+LEAD_LABEL = 0.3
 # Sets differ in how much there is to win over LEAD: all count the same, within bounds.
 LEAST_ROOM = 0.05
 
@@ -56,7 +61,7 @@ class SummaryLoss:
         self, logits: torch.Tensor, mask: torch.Tensor, documents: list[Document]
     ) -> torch.Tensor:
         """The mean loss of documents; logits and mask have shape (documents, sentences)."""
-        labels = _pad([document.labels for document in documents], logits.device)
+        labels = _pad([_soften(document) for document in documents], logits.device)
         sizes = mask.sum(1)
         binary = binary_cross_entropy_with_logits(logits, labels, reduction="none")
         loss = ((binary * mask).sum(1) / sizes).mean()
@@ -71,10 +76,10 @@ class SummaryLoss:
     def _rouge_loss(
         self, logits: torch.Tensor, mask: torch.Tensor, documents: list[Document]
     ) -> torch.Tensor:
-        lengths = [self._draw_length(document.set) for document in documents]
+        lengths = [self.n_sents[document.set] for document in documents]
         chars = pad_sequence([torch.from_numpy(d.chars) for d in documents], batch_first=True)
         chars = torch.nn.functional.pad(chars, (0, mask.shape[1] - chars.shape[1]))
-        budgets = [document.budget for document in documents]
+        budgets = [self._draw_budget(document) for document in documents]
         room = torch.tensor([self.room[d.set] for d in documents], device=logits.device)
         choices, leads = [], []
         for weights, limits in ((mask.float(), lengths), (chars.to(logits.device), budgets)):
@@ -87,10 +92,18 @@ class SummaryLoss:
             loss = loss + self.regret * (soft_rouge(torch.stack(leads), documents) - rouge).relu()
         return loss.mean(0) / room
 
-    def _draw_length(self, name: str) -> int:
+    def _draw_budget(self, document: Document) -> float:
         if self.rng.random() < OTHER_LENGTHS:
-            return self.rng.randint(1, MAX_OTHER_LENGTH)
-        return self.n_sents[name]
+            return document.budget * self.rng.uniform(LEAST_SHARE, 1.0)
+        return document.budget
+
+
+def _soften(document: Document) -> numpy.ndarray:
+    """The labels of a document; those of a stretch stay, whose first sentences are no lead."""
+    if not document.is_whole:
+        return document.labels
+    lead = LEAD_LABEL / numpy.arange(1, len(document.labels) + 1, dtype="f4")
+    return numpy.maximum(document.labels, lead)
 
 
 def _pad(arrays: list[numpy.ndarray], device: torch.device) -> torch.Tensor:

@@ -30,7 +30,7 @@ TRAIN_LIMITS = {
     "sumpubmed": 900,
     "thaigov_headline": 2_000,
 }
-TRAIN_LIMIT = 3_500
+TRAIN_LIMIT = 12_000
 VAL_LIMIT = 100
 # Large sets without val documents lend some of their training documents.
 HELD_OUT = ("bbcsum", "indosum")
