@@ -78,7 +78,8 @@ def main(
         f"{describe_run()}. The second and third sentence of the ranking, of documents whose "
         f"reference has one: length in mean sentences of the document; place from 0, its first "
         f"sentence, to 1, its last. {limit} documents a set and language, {split} split. "
-        f"Command: `python -m benchmarks.longer DATA --split {split} --limit {limit}`\n\n"
+        f"Command: `python -m benchmarks.longer DATA --model {model} --split {split} "
+        f"--limit {limit}`\n\n"
         f"{format_table(measure(sets, rankings))}\n"
     )
     publish(text, output)
