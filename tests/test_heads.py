@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from thinc.api import Adam, Model, set_dropout_rate
+from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence, pad_sequence
 
 from spacy_bertsum.layers.head import head
 from spacy_bertsum.layers.heads import (
@@ -14,6 +15,7 @@ from spacy_bertsum.layers.heads import (
     RecurrentHead,
     SentenceTransformer,
 )
+from spacy_bertsum.layers.recurrent import PaddedLstm
 
 WIDTH = 12
 TOWERS = {"depth": 2, "n_heads": 2, "n_hidden": 24}
@@ -228,6 +230,24 @@ def test_layers_equal_those_of_torch(causal: bool):
     else:
         expected, found = theirs(hidden, src_key_padding_mask=~mask), ours(hidden, mask)
     assert_allclose(found[mask], expected[mask], atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_recurrent_layer_equals_that_of_torch(training: bool):
+    torch.manual_seed(0)
+    ours = PaddedLstm(WIDTH, width=8, depth=2).train(training)
+    theirs = torch.nn.LSTM(WIDTH, 8, 2, batch_first=True, bidirectional=True)
+    theirs.load_state_dict(ours.state_dict())
+    docs = [torch.tensor(vectors(n, seed=n)) for n in (7, 4, 1)]
+    padded = pad_sequence(docs, batch_first=True)
+    mask = torch.arange(7) < torch.tensor([[7], [4], [1]])
+    found = ours(padded, mask)[mask]
+    expected = pad_packed_sequence(theirs(pack_sequence(docs))[0], batch_first=True)[0][mask]
+    assert_allclose(found.detach(), expected.detach(), atol=1e-6)
+    for result in (found, expected):
+        result.square().sum().backward()
+    for weight, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert_allclose(weight.grad, other.grad, atol=1e-5)
 
 
 def test_long_document(name: str):

@@ -11,6 +11,7 @@ from thinc.api import Config
 import spacy_bertsum
 from scripts.mini.documents import Document
 from scripts.mini.encoded import Encoded, substitute
+from scripts.mini.languages import Mover
 from scripts.mini.layers import find_head, head_config
 from scripts.mini.train_whole import Summarizer, Trainer
 from spacy_bertsum.layers.salience import FEATURES
@@ -47,10 +48,17 @@ def first_is_best(logits: torch.Tensor, mask: torch.Tensor, documents: list) -> 
     return -logits[:, 0].mean()
 
 
-def train(model: Summarizer, batch: list[Encoded], anchor: float = 0.0) -> dict[str, float]:
+def train(
+    model: Summarizer,
+    batch: list[Encoded],
+    anchor: float = 0.0,
+    offsets: dict[str, torch.Tensor] | None = None,
+) -> dict[str, float]:
     """The size of the gradient of each weight that has one."""
     model.zero_grad()
-    Trainer(model, first_is_best, random.Random(0), max_pieces=40, anchor=anchor).accumulate(batch)
+    rng = random.Random(0)
+    move = Mover(offsets or {}, 1.0, rng)
+    Trainer(model, first_is_best, rng, max_pieces=40, anchor=anchor, move=move).accumulate(batch)
     grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return {name: float(grad.norm()) for name, grad in grads.items()}
 
@@ -62,7 +70,7 @@ def test_windows_are_those_of_the_model_directory(model: Summarizer):
     assert Config().from_disk(EMBEDDED / "config.cfg")["model"]["tok2vec"]["transformer"] == {
         "@architectures": "spacy-bertsum.BertSumTransformer.v1",
         "name": "encoder",
-        **model.windows,
+        **model.encoder.windows,
     }
 
 
@@ -99,6 +107,14 @@ def test_moving_costs_only_where_vectors_moved(model: Summarizer):
     pulled = train(model, moved, anchor=100.0)
     upper = next(name for name in pulled if not name.startswith("head."))
     assert pulled[upper] > 2 * train(model, moved, anchor=0.0)[upper]
+
+
+def test_documents_moved_into_other_languages_teach_the_encoder_too(model: Summarizer):
+    batch = model.encode_documents([make_document(9, seed) for seed in range(8)])
+    still = train(model, batch)
+    moved = train(model, batch, offsets={"en": torch.zeros(256), "de": torch.ones(256)})
+    assert moved.keys() == still.keys()
+    assert moved != still
 
 
 def test_substitute():

@@ -5,18 +5,17 @@ as if it were in the other language, and a head learns not to go by the language
 """
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import typer
 from tqdm import tqdm
 
-from scripts.mini.common import encode_sentences, save_checkpoint
-from scripts.mini.encoded import Encoded
+from scripts.mini.common import save_checkpoint
+from scripts.mini.encoded import Encoded, substitute
+from scripts.mini.encoder import Encoder
 from scripts.mini.parallel import load_pairs
-from scripts.mini.vectors import MAX_BATCH_PIECES, Encoder
-from spacy_bertsum.packing import pack
 
 PIVOT = "en"
 # Shorter sentences are often names and greetings, the same in all languages.
@@ -45,9 +44,8 @@ class Mover:
     def _move(self, encoded: Encoded) -> Encoded:
         target = self.offsets[self.rng.choice(sorted(self.offsets))]
         offset = target - self.offsets[encoded.document.lang]
-        vectors = encoded.vectors.float()
-        vectors[:, : len(offset)] += offset
-        return replace(encoded, vectors=vectors)
+        vectors = encoded.vectors[:, : len(offset)].float() + offset
+        return substitute(encoded, slice(0, encoded.n_sents), vectors)
 
 
 def load_offsets(path: Path) -> dict[str, torch.Tensor]:
@@ -57,12 +55,8 @@ def load_offsets(path: Path) -> dict[str, torch.Tensor]:
 @torch.no_grad()
 def measure_offset(encoder: Encoder, pairs: list[tuple]) -> torch.Tensor:
     """The mean difference of the vectors of sentence pairs, each sentence in its own window."""
-    sides = []
-    for sents in zip(*pairs, strict=True):
-        packed = pack([[sent] for sent in sents], encoder.special, **encoder.windows)
-        sides.append(encode_sentences(encoder.encoder, packed, MAX_BATCH_PIECES).float().cpu())
-    english, other = sides
-    return (other - english).mean(0)
+    english, other = (encoder([[sent] for sent in sents]) for sents in zip(*pairs, strict=True))
+    return (other - english).mean(0).cpu()
 
 
 def main(

@@ -29,7 +29,12 @@ class Processes:
         """Make the gradients of all processes their mean."""
         if self.n == 1:
             return
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        trained = [p for p in model.parameters() if p.requires_grad]
+        for parameter in trained:
+            # A batch need not reach all of the model, and the next process's may.
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in trained]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         torch.distributed.all_reduce(flat)
         flat /= self.n

@@ -4,6 +4,8 @@ The head sees all sentences of a document, so that its extract can be scored wit
 its length. The encoder reads one stretch of it anew in each step; the vectors of the other
 sentences are those that `vectors.py` has kept. New vectors are held near the old ones: what was
 learnt from translations stays, and what was kept stays true.
+
+With ``torchrun --nproc-per-node N`` N processes share the work, each with documents of its own.
 """
 
 import math
@@ -26,28 +28,18 @@ from scripts.mini.encoded import (
     load_encoded,
     substitute,
 )
+from scripts.mini.encoder import Encoder
+from scripts.mini.languages import Mover, load_offsets
 from scripts.mini.layers import build_head
 from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
-from scripts.mini.model_directory import read_head, read_windows
+from scripts.mini.model_directory import read_head
+from scripts.mini.processes import Processes
 from scripts.mini.sampling import Sampler, draw_batch
 from scripts.mini.validation import Standing, Validation
-from spacy_bertsum.layers.encoder import Request, make_batches
-from spacy_bertsum.layers.encoder_shim import EncoderShim
 from spacy_bertsum.layers.salience import FEATURES
-from spacy_bertsum.packing import batch_by_padded_size, pack
 
 DROPOUT = 0.1
-# Word pieces that enter the encoder at once.
-MAX_BATCH_PIECES = 8_192
-
-
-class Shim(EncoderShim):
-    """On the device of the training scripts, which know nothing of thinc's."""
-
-    @property
-    def device(self) -> torch.device:
-        return get_device()
 
 
 class Summarizer(torch.nn.Module):
@@ -55,14 +47,10 @@ class Summarizer(torch.nn.Module):
 
     def __init__(self, base: Path, n_layers: int):
         super().__init__()
-        self.shim = Shim()
-        self.shim.load(base / "encoder")
-        self.windows = read_windows(base)
-        self.window_encoder = self.shim._model
-        self.upper = self.shim.encoder.encoder["layer"][-n_layers:]
-        self.window_encoder.requires_grad_(False)
+        self.encoder = Encoder(base)
+        self.upper = self.encoder.bert.encoder["layer"][-n_layers:]
         self.upper.requires_grad_(True)
-        n_in = self.shim.encoder.config.hidden_size + len(FEATURES)
+        n_in = self.encoder.bert.config.hidden_size + len(FEATURES)
         self.head_name = read_head(base)
         self.head = build_head(self.head_name, n_in, DROPOUT)
         self.head.load_state_dict(safetensors.torch.load_file(base / "head.safetensors"))
@@ -70,24 +58,15 @@ class Summarizer(torch.nn.Module):
     def train(self, mode: bool = True) -> "Summarizer":
         """What is not trained has no use for dropout."""
         super().train(mode)
-        self.window_encoder.eval()
+        self.encoder.eval()
         self.upper.train(mode)
         return self
-
-    def encode(self, pieces: list[list]) -> torch.Tensor:
-        """The vectors of all sentences of (stretches of) documents, (sentences, width)."""
-        packed = pack(pieces, self.shim.special_ids(), **self.windows)
-        rows, lengths = packed.piece_rows()
-        groups = batch_by_padded_size([len(ids) for ids in packed.input_ids], MAX_BATCH_PIECES)
-        batches = make_batches(self.shim, Request(packed, rows, lengths), groups)
-        sizes = torch.from_numpy(lengths).to(self.shim.device)
-        return self.window_encoder(batches, sizes)
 
     @torch.no_grad()
     def encode_documents(self, documents: list[Document]) -> list[Encoded]:
         self.eval()
         return [
-            Encoded(document, add_features(self.encode([document.pieces]), document))
+            Encoded(document, add_features(self.encoder([document.pieces]), document))
             for document in documents
         ]
 
@@ -106,12 +85,14 @@ class Trainer:
         rng: random.Random,
         max_pieces: int,
         anchor: float,
+        move: Mover,
     ):
         self.model = model
         self.get_loss = get_loss
         self.rng = rng
         self.max_pieces = max_pieces
         self.anchor = anchor
+        self.move = move
 
     def accumulate(self, batch: list[Encoded]) -> float:
         """RETURNS: The loss, without the cost of moving."""
@@ -120,7 +101,7 @@ class Trainer:
         if not read:
             return accumulate_gradients(self.model.head, self.get_loss, others)
         stretches = [one.document.choose_stretch(self.max_pieces, self.rng) for one in read]
-        fresh = self.model.encode(
+        fresh = self.model.encoder(
             [one.document.pieces[part] for one, part in zip(read, stretches, strict=True)]
         )
         width = fresh.shape[1]
@@ -137,7 +118,8 @@ class Trainer:
             for one, part, rows in zip(read, stretches, vectors.split(sizes), strict=True)
         ]
         others = [replace(one, vectors=one.vectors.to(vectors)) for one in others]
-        loss = accumulate_gradients(self.model.head, self.get_loss, renewed + others)
+        batch = self.move(renewed) + others
+        loss = accumulate_gradients(self.model.head, self.get_loss, batch)
         fresh.backward(vectors.grad)
         return loss
 
@@ -155,6 +137,8 @@ def main(
     head_rate: float = 3e-4,
     anchor: float = typer.Option(0.1, help="Cost of moving vectors by as much as they differ"),
     rouge_weight: float = typer.Option(1.0, help="Of relaxed ROUGE in the loss"),
+    languages: Path | None = typer.Option(None, help="As in scripts.mini.train_head"),
+    moved: float = typer.Option(0.5, help="As in scripts.mini.train_head"),
     regret: float = typer.Option(0.5, help="Cost of ROUGE lost to LEAD, above ROUGE won"),
     average_decay: float = typer.Option(0.995, help="Of the mean of weights"),
     evaluate_every: int = 1_000,
@@ -162,7 +146,10 @@ def main(
     val_sents: int = typer.Option(800, help="Sentences of each val set"),
     seed: int = 0,
 ) -> None:
-    rng = seed_everything(seed)
+    processes = Processes.join()
+    seed_everything(seed)
+    # Every process has the same weights and its own documents.
+    rng = random.Random(seed + processes.rank)
     sets = load_encoded(work, "train")
     val = {
         name: take_sents(documents, val_sents)
@@ -183,15 +170,17 @@ def main(
         steps=steps,
         max_minutes=max_minutes,
         average_decay=average_decay,
+        processes=processes,
     )
-    trainer = Trainer(model, get_loss, rng, max_pieces, anchor)
+    move = Mover({} if languages is None else load_offsets(languages), moved, rng)
+    trainer = Trainer(model, get_loss, rng, max_pieces, anchor, move)
     sampler = Sampler(sets, rng)
 
     def evaluate(average: Summarizer) -> Standing:
         encoded = {name: average.encode_documents(documents) for name, documents in val.items()}
         return validation.run(Scorer(average.head, encoded))
 
-    if training.step == 0:
+    if training.step == 0 and processes.is_first:
         print(f"before training: {evaluate(model)}")
     standing = training.run(
         lambda: trainer.accumulate(draw_batch(sampler, batch_sents)),
@@ -199,12 +188,14 @@ def main(
         evaluate_every=evaluate_every,
         save_every=save_every,
     )
+    if not processes.is_first:
+        return
     average = training.average.module
     save_checkpoint(
         work / f"{save_as}.pt",
         name=average.head_name,
         head=average.head.state_dict(),
-        encoder=average.shim.encoder.state_dict(),
+        encoder=average.encoder.bert.state_dict(),
         shares=standing.shares,
     )
 

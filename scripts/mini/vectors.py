@@ -12,54 +12,34 @@ from pathlib import Path
 import torch
 import typer
 from tqdm import tqdm
-from transformers import AutoModel, AutoTokenizer
 
-from scripts.mini.common import encode_sentences, get_device, save_checkpoint
+from scripts.mini.common import save_checkpoint
 from scripts.mini.documents import Document, find_prepared, load_documents, take_sents
-from scripts.mini.model_directory import read_windows
-from spacy_bertsum.packing import SpecialIds, pack
+from scripts.mini.encoder import Encoder
 
-# The longest word pieces that enter the encoder at once, padding included.
-MAX_BATCH_PIECES = 4_096
 # Documents whose sentences are packed together.
 CHUNK = 32
 
 
-class Encoder:
-    """The encoder of a model directory, with the windows that its config names."""
+class Disguise:
+    """Makes documents look as they would to an encoder that can't read them."""
 
-    def __init__(self, model: Path, int8: bool = False):
-        self.tokenizer = AutoTokenizer.from_pretrained(model / "encoder")
-        encoder = AutoModel.from_pretrained(
-            model / "encoder", add_pooling_layer=False, torch_dtype=torch.float32
-        )
-        self.encoder = _quantize(encoder.eval()) if int8 else encoder.to(get_device()).eval()
-        self.special = SpecialIds.of(self.tokenizer)
-        self.windows = read_windows(model)
+    def __init__(self, encoder: Encoder, rng: random.Random):
+        self.tokenizer = encoder.shim.tokenizer
+        self.rng = rng
 
-    @torch.no_grad()
-    def encode(self, documents: list[Document]) -> torch.Tensor:
-        """The vectors of all sentences of documents, float16, shape (sentences, width)."""
-        packed = pack([doc.pieces for doc in documents], self.special, **self.windows)
-        return encode_sentences(self.encoder, packed, MAX_BATCH_PIECES).half().cpu()
-
-    def disguise(self, document: Document, rng: random.Random) -> Document:
+    def __call__(self, document: Document) -> Document:
         space, unknown = self.tokenizer.convert_tokens_to_ids(["▁", self.tokenizer.unk_token])
-        return document.disguise(space, unknown, len(self.tokenizer), rng)
+        return document.disguise(space, unknown, len(self.tokenizer), self.rng)
 
 
-def _quantize(encoder: torch.nn.Module) -> torch.nn.Module:
-    """Linear layers with weights of 8 bits, for a CPU that multiplies them fast."""
-    torch.backends.quantized.engine = "onednn"
-    return torch.ao.quantization.quantize_dynamic(encoder, {torch.nn.Linear}, dtype=torch.qint8)
-
-
+@torch.no_grad()
 def encode_set(encoder: Encoder, documents: list[Document]) -> torch.Tensor:
-    """The same in chunks, with a progress bar."""
-    chunks = [documents[i : i + CHUNK] for i in range(0, len(documents), CHUNK)]
-    name = documents[0].set
-    vectors = [encoder.encode(chunk) for chunk in tqdm(chunks, desc=name, mininterval=10)]
-    return torch.cat(vectors)
+    """The vectors of all sentences of documents, float16, (sentences, width)."""
+    pieces = [document.pieces for document in documents]
+    chunks = [pieces[i : i + CHUNK] for i in range(0, len(pieces), CHUNK)]
+    bar = tqdm(chunks, desc=documents[0].set, mininterval=10)
+    return torch.cat([encoder(chunk).half().cpu() for chunk in bar])
 
 
 def main(
@@ -69,7 +49,7 @@ def main(
     max_sents: int = typer.Option(12_000, help="Training sentences of a set in one language"),
     max_documents: int = typer.Option(1_200, help="Training documents of a set in all languages"),
     max_val_sents: int = typer.Option(4_000, help="The same of val and test sets"),
-    int8: bool = typer.Option(False, help="On a CPU with VNNI: 1.5 times as fast, cosine 0.9995"),
+    int8: bool = typer.Option(False, help="For a CPU that has VNNI and no bfloat16"),
     save_as: str = typer.Option("vectors", help="Name of the folder"),
     seed: int = 0,
 ) -> None:
@@ -92,7 +72,8 @@ def main(
             rng = random.Random(f"{seed} {name}")
             count = round(disguised * len(documents)) if split == "train" else 0
             some = sorted(rng.sample(range(len(documents)), count))
-            masked = [encoder.disguise(documents[i], rng) for i in some]
+            disguise = Disguise(encoder, rng)
+            masked = [disguise(documents[i]) for i in some]
             vectors = encode_set(encoder, documents + masked)
             save_checkpoint(output, vectors=vectors, n_documents=len(documents), disguised=some)
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
+from .recurrent import PaddedLstm
+
 
 class LinearHead(nn.Module):
     """BERTSUM's simple classifier: each sentence by itself (Liu & Lapata 2019)."""
@@ -52,20 +54,14 @@ class RecurrentHead(nn.Module):
         super().__init__()
         width = width or n_in
         self.norm_input = nn.LayerNorm(n_in)
-        self.lstm = nn.LSTM(n_in, width, depth, batch_first=True, bidirectional=True)
+        self.lstm = PaddedLstm(n_in, width, depth)
         self.norm_output = nn.LayerNorm(2 * width)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(2 * width, 1)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
-        packed = nn.utils.rnn.pack_padded_sequence(
-            self.norm_input(vectors), mask.sum(1).cpu(), batch_first=True, enforce_sorted=False
-        )
-        encoded, _ = self.lstm(packed)
-        padded, _ = nn.utils.rnn.pad_packed_sequence(
-            encoded, batch_first=True, total_length=mask.shape[1]
-        )
-        return self.output(self.dropout(self.norm_output(padded))).squeeze(-1)
+        encoded = self.lstm(self.norm_input(vectors), mask)
+        return self.output(self.dropout(self.norm_output(encoded))).squeeze(-1)
 
 
 class FineGrained(nn.Module):
