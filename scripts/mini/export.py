@@ -1,4 +1,4 @@
-"""Steps 7, 10 and 14 of the embedded model: half precision, in the form `Pretrained.v1` loads.
+"""Step `export` of the embedded model: half precision, in the form `Pretrained.v1` loads.
 
 A checkpoint of the joint training becomes a model directory, and one of pre-training a directory
 that has no head yet; what was trained on the vectors of such a directory, a head alone or one with

@@ -1,4 +1,4 @@
-"""Step 4 of the embedded model: documents → sentences, word pieces, salience and labels.
+"""Step `prepare` of the embedded model: documents → sentences, word pieces, salience and labels.
 
 What comes out needs neither spaCy nor the data directory any more: one file a set and split.
 """

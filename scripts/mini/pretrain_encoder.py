@@ -1,6 +1,6 @@
-"""Step 3 of the embedded model: an encoder whose sentence vectors carry meaning across languages.
+"""Step `pretrain` of the embedded model: an encoder whose vectors carry meaning across languages.
 
-It starts from the vectors of step 2 and learns from parallel sentences (`parallel.py`).
+It starts from the vectors of `embeddings` and learns from parallel sentences (`parallel.py`).
 """
 
 import math

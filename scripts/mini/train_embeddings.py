@@ -1,4 +1,4 @@
-"""Step 2 of the embedded model: vectors for the pieces, aligned across languages.
+"""Step `embeddings` of the embedded model: vectors for the pieces, aligned across languages.
 
 word2vec (Mikolov et al. 2013) on running text and on parallel sentences. A sentence and its
 translation are shuffled into one pseudo-bilingual sentence (Vulić & Moens 2015), so that a piece
@@ -63,7 +63,7 @@ def write_corpus(
 
 def main(
     data: Path = typer.Argument(..., exists=True, file_okay=False, help="Data directory"),
-    tokenizer_path: Path = typer.Argument(..., exists=True, help="Tokenizer of step 1"),
+    tokenizer_path: Path = typer.Argument(..., exists=True, help="Directory of the tokenizer"),
     output: Path = typer.Argument(..., help="Where to save the vectors (.npy)"),
     width: int = 256,
     window: int = 8,

@@ -1,4 +1,4 @@
-"""Step 13 of the embedded model: a head from scratch, on the vectors of the finished encoder.
+"""Step `head` of the embedded model: a head from scratch, on the vectors of the finished encoder.
 
 The head that an encoder was trained with has seen other vectors than it ends with, and need not be
 of the best kind. One that starts anew, on vectors that no longer change, is done in minutes.

@@ -1,4 +1,4 @@
-"""Step 6 of the embedded model: encoder and head together.
+"""Step `joint` of the embedded model: encoder and head together.
 
 Of a long document the encoder reads a stretch at a time, with features that were counted on the
 whole, and beside documents parallel sentences, or it would forget what it knows of translations.
@@ -40,7 +40,7 @@ def draw_stretches(
 
 def main(
     work: Path = typer.Argument(..., exists=True, help="Holds encoder/, pairs.pt, prepared/"),
-    start_from: Path = typer.Option(None, help="Weights to go on from, not those of step 5"),
+    start_from: Path = typer.Option(None, help="Weights to go on from, not those of `salience`"),
     save_as: str = typer.Option("joint", help="Name of the files"),
     steps: int = 1_500,
     max_minutes: float = typer.Option(math.inf, help="Finish within this time"),

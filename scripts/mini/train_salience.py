@@ -1,4 +1,4 @@
-"""Step 5 of the embedded model: a head on salience and layout features alone.
+"""Step `salience` of the embedded model: a head on salience and layout features alone.
 
 In minutes, on more documents than an encoder could read in that time. Where sentences will have
 vectors, it sees zeros.

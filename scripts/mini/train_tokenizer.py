@@ -1,4 +1,4 @@
-"""Step 1 of the embedded model: a vocabulary balanced over languages and scripts.
+"""Step `tokenizer` of the embedded model: a vocabulary balanced over languages and scripts.
 
 A Unigram model (Kudo 2018) over lower-cased NFKC text, trained on the same number of characters
 from every language of ``DATA/text/mono`` and ``DATA/summarization``, so that no language owns it.

@@ -1,4 +1,4 @@
-"""Step 9 of the embedded model: the encoder's upper layers and the head, on whole documents.
+"""Step `whole` of the embedded model: the encoder's upper layers and the head, on whole documents.
 
 The head sees all sentences of a document, so that its extract can be scored with ROUGE, whatever
 its length. The encoder reads one stretch of it anew in each step; the vectors of the other

@@ -1,4 +1,4 @@
-"""Steps 8 and 11 of the embedded model: the vector of every sentence, computed once.
+"""Step `vectors` of the embedded model: the vector of every sentence, computed once.
 
 What a head is trained on is kept, in half precision: a training run is then over in minutes. Some
 documents are encoded a second time in disguise, as in a script or a language that the encoder
