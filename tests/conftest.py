@@ -7,6 +7,12 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 
+@pytest.fixture(autouse=True)
+def wide_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages in boxes are broken into lines, where depends on the length of paths in them."""
+    monkeypatch.setenv("COLUMNS", "400")
+
+
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Directories of small checkpoints by family."""

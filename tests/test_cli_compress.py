@@ -35,8 +35,6 @@ def small(large_checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathF
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the command in a directory of its own."""
     monkeypatch.chdir(tmp_path)
-    # Messages in boxes are broken into lines.
-    monkeypatch.setenv("COLUMNS", "400")
     runner = CliRunner()
     return lambda *args: runner.invoke(app, ["bertsum", "compress", *map(str, args)])
 

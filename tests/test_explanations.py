@@ -248,7 +248,6 @@ def test_benchmark_divides_features(embedded: Language):
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the command in a directory of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "400")
     runner = CliRunner()
     return lambda *args: runner.invoke(app, ["bertsum", "explain", *map(str, args)])
 
