@@ -56,6 +56,12 @@ def changed_layers(base: Path, model: Path) -> set[int]:
     return {int(re.match(r"encoder\.layer\.(\d+)\.", name)[1]) for name in names}
 
 
+def weights_of(model: Path) -> dict[str, torch.Tensor]:
+    """Of encoder and head, by name."""
+    files = [load_file(path) for path in sorted(model.rglob("*.safetensors"))]
+    return {name: weight.float() for file_ in files for name, weight in sorted(file_.items())}
+
+
 def head_of(model: Path) -> str:
     """The architecture of a model's head."""
     return Config().from_disk(model / "config.cfg")["model"]["head"]["@architectures"]
@@ -104,6 +110,16 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     assert changed_layers(whole, model) == set()
     assert head_of(whole) == "spacy-bertsum.FineGrained.v1"
     assert head_of(model) == "spacy-bertsum.RecurrentHead.v1"
+    further, middle = work / "further", work / "middle"
+    train = ("scripts.mini.train_whole", work, model, "--vectors", "vectors_2", *languages)
+    some = ("--max-pieces", 40, "--n-layers", 2, "--encoder-rate", 0.01, "--steps", 3)
+    run(*train, *some, "--save-as", "whole_2")
+    run("scripts.mini.export", work, further, "--checkpoint", "whole_2.pt", "--base", model)
+    run("scripts.mini.average", model, further, middle)
+    assert changed_layers(model, further) == changed_layers(model, middle) == {2, 3}
+    first, mean, second = map(weights_of, (model, middle, further))
+    for name, weight in mean.items():
+        torch.testing.assert_close(weight, (first[name] + second[name]) / 2, atol=1e-3, rtol=1e-3)
     other = work / "pretrained"
     run("scripts.mini.export", work, other, "--checkpoint", "pretrain.pt")
     assert not (other / "head.safetensors").exists()

@@ -125,9 +125,10 @@ class Trainer:
 
 
 def main(
-    work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and vectors/"),
+    work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and the vectors"),
     base: Path = typer.Argument(..., exists=True, help="Model directory to go on from"),
     save_as: str = typer.Option("whole", help="Name of the files"),
+    vectors: str = typer.Option("vectors", help="Folder of the vectors in WORK, by that model"),
     n_layers: int = typer.Option(2, help="Layers of the encoder to train, from the top"),
     steps: int = 3_000,
     max_minutes: float = typer.Option(math.inf, help="Finish within this time"),
@@ -150,10 +151,10 @@ def main(
     seed_everything(seed)
     # Every process has the same weights and its own documents.
     rng = random.Random(seed + processes.rank)
-    sets = load_encoded(work, "train")
+    sets = load_encoded(work, "train", vectors)
     val = {
         name: take_sents(documents, val_sents)
-        for name, documents in documents_of(load_encoded(work, "val")).items()
+        for name, documents in documents_of(load_encoded(work, "val", vectors)).items()
     }
     validation = Validation(val, work / "val_bounds.json")
     get_loss = SummaryLoss(documents_of(sets), rouge_weight, rng, regret)
