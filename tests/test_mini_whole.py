@@ -11,6 +11,7 @@ from thinc.api import Config
 import spacy_bertsum
 from scripts.mini.documents import Document
 from scripts.mini.encoded import Encoded, substitute
+from scripts.mini.encoder import Encoder
 from scripts.mini.languages import Mover
 from scripts.mini.layers import find_head, head_config
 from scripts.mini.train_whole import Summarizer, Trainer
@@ -115,6 +116,13 @@ def test_documents_moved_into_other_languages_teach_the_encoder_too(model: Summa
     moved = train(model, batch, offsets={"en": torch.zeros(256), "de": torch.ones(256)})
     assert moved.keys() == still.keys()
     assert moved != still
+
+
+@torch.no_grad()
+def test_vectors_in_int8_are_nearly_the_same(model: Summarizer):
+    pieces = [make_document(9, 1).pieces]
+    vectors = Encoder(EMBEDDED, int8=True)(pieces)
+    assert torch.cosine_similarity(vectors, model.encoder(pieces)).min() > 0.99
 
 
 def test_substitute():

@@ -1,5 +1,6 @@
 """How far a model goes from LEAD to the oracle on documents held out."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,7 +66,10 @@ class Validation:
         for name, key in keys.items():
             if key not in known:
                 known[key] = [bound.tolist() for bound in self._measure_bounds(name)]
-        srsly.write_json(cache, known)
+        # Other processes may be reading it.
+        partial = cache.with_suffix(f".{os.getpid()}")
+        srsly.write_json(partial, known)
+        partial.replace(cache)
         self.bounds = {name: numpy.array(known[key]) for name, key in keys.items()}
 
     def run(self, score: Scorer) -> Standing:
