@@ -21,16 +21,11 @@ from scripts.mini.encoder import Encoder
 CHUNK = 32
 
 
-class Disguise:
-    """Makes documents look as they would to an encoder that can't read them."""
-
-    def __init__(self, encoder: Encoder, rng: random.Random):
-        self.tokenizer = encoder.shim.tokenizer
-        self.rng = rng
-
-    def __call__(self, document: Document) -> Document:
-        space, unknown = self.tokenizer.convert_tokens_to_ids(["▁", self.tokenizer.unk_token])
-        return document.disguise(space, unknown, len(self.tokenizer), self.rng)
+def disguise(encoder: Encoder, document: Document, rng: random.Random) -> Document:
+    """A document as it would look to an encoder that can't read it."""
+    tokenizer = encoder.shim.tokenizer
+    space, unknown = tokenizer.convert_tokens_to_ids(["▁", tokenizer.unk_token])
+    return document.disguise(space, unknown, len(tokenizer), rng)
 
 
 @torch.no_grad()
@@ -72,8 +67,7 @@ def main(
             rng = random.Random(f"{seed} {name}")
             count = round(disguised * len(documents)) if split == "train" else 0
             some = sorted(rng.sample(range(len(documents)), count))
-            disguise = Disguise(encoder, rng)
-            masked = [disguise(documents[i]) for i in some]
+            masked = [disguise(encoder, documents[i], rng) for i in some]
             vectors = encode_set(encoder, documents + masked)
             save_checkpoint(output, vectors=vectors, n_documents=len(documents), disguised=some)
 

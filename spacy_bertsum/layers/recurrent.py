@@ -24,9 +24,11 @@ class PaddedLstm(nn.LSTM):
         if not self.training or vectors.device.type != "cpu":
             return self._run_packed(vectors, mask)
         order = _reverse_order(mask)
-        for layer in range(self.num_layers):
-            forward = self._run_one_way(vectors, f"l{layer}")
-            backward = self._run_one_way(_reorder(vectors, order), f"l{layer}_reverse")
+        # Two to a layer, one for each direction.
+        weights = iter(self.all_weights)
+        for forward_weights, backward_weights in zip(weights, weights, strict=True):
+            forward = self._run_one_way(vectors, forward_weights)
+            backward = self._run_one_way(_reorder(vectors, order), backward_weights)
             vectors = torch.cat([forward, _reorder(backward, order)], dim=-1)
         return vectors
 
@@ -37,9 +39,7 @@ class PaddedLstm(nn.LSTM):
         encoded, _ = super().forward(packed)
         return pad_packed_sequence(encoded, batch_first=True, total_length=mask.shape[1])[0]
 
-    def _run_one_way(self, vectors: Tensor, suffix: str) -> Tensor:
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        weights = [getattr(self, f"{name}_{suffix}") for name in names]
+    def _run_one_way(self, vectors: Tensor, weights: list[nn.Parameter]) -> Tensor:
         start = vectors.new_zeros(1, len(vectors), self.hidden_size)
         # One layer, without dropout, in one direction, sequences first.
         settings = (True, 1, 0.0, self.training, False, True)
