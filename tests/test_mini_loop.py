@@ -37,7 +37,7 @@ class Line:
 
     def evaluate(self, average: torch.nn.Module) -> float:
         self.evaluations += 1
-        return float(average(torch.ones(1, 1)))
+        return average(torch.ones(1, 1)).item()
 
     def run(self) -> float:
         return self.training.run(self.accumulate, self.evaluate, evaluate_every=100, save_every=10)

@@ -1,6 +1,7 @@
 """Training the encoder on stretches of documents, and the head on all of them."""
 
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import numpy
@@ -14,6 +15,7 @@ from scripts.mini.encoded import Encoded, substitute
 from scripts.mini.encoder import Encoder
 from scripts.mini.languages import Mover
 from scripts.mini.layers import find_head, head_config
+from scripts.mini.parallel import Alignment
 from scripts.mini.train_whole import Summarizer, Trainer
 from spacy_bertsum.layers.salience import FEATURES
 
@@ -54,12 +56,14 @@ def train(
     batch: list[Encoded],
     anchor: float = 0.0,
     offsets: dict[str, torch.Tensor] | None = None,
+    get_alignment: Alignment | None = None,
 ) -> dict[str, float]:
     """The size of the gradient of each weight that has one."""
     model.zero_grad()
     rng = random.Random(0)
     move = Mover(offsets or {}, 1.0, rng)
-    Trainer(model, first_is_best, rng, max_pieces=40, anchor=anchor, move=move).accumulate(batch)
+    trainer = Trainer(model, first_is_best, rng, 40, anchor, move, get_alignment)
+    trainer.accumulate(batch)
     grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return {name: float(grad.norm()) for name, grad in grads.items()}
 
@@ -116,6 +120,23 @@ def test_documents_moved_into_other_languages_teach_the_encoder_too(model: Summa
     moved = train(model, batch, offsets={"en": torch.zeros(256), "de": torch.ones(256)})
     assert moved.keys() == still.keys()
     assert moved != still
+
+
+def test_parallel_sentences_teach_the_encoder_alone(model: Summarizer):
+    (own,) = model.encode_documents([make_document(9, 1)])
+    batch = [Encoded(own.document, own.vectors, in_disguise=True)]
+    sents = make_document(40, 2).pieces
+    same, wrong = [(sent, sent) for sent in sents], list(pairwise(sents))
+    align_same, align_wrong = (
+        Alignment(model.encoder, {"en-de": pairs, "en-fr": pairs}, 32, random.Random(0))
+        for pairs in (same, wrong)
+    )
+    alone, beside = train(model, batch), train(model, batch, get_alignment=align_wrong)
+    assert {name: beside[name] for name in alone} == alone
+    assert any("encoder.layer.3." in name for name in beside.keys() - alone.keys())
+    (low, often), (high, rarely) = align_same(), align_wrong()
+    assert low < high
+    assert often > 0.5 > rarely
 
 
 @torch.no_grad()

@@ -7,20 +7,25 @@ to that of its translation and far from every other in the batch.
 
 import lzma
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy
 import torch
 from tqdm import tqdm
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, BertModel
 
 from scripts.mini.common import autocast, encode_sentences
 from spacy_bertsum.packing import SpecialIds, pack
 
 MAX_PIECES = 64
 MAX_LENGTH = 512
+MAX_BATCH_PIECES = 4_096
 # What a similarity is divided by before the softmax.
 TEMPERATURE = 0.05
+# For every document, for every sentence, the ids of its pieces.
+Documents = Sequence[Sequence[numpy.ndarray]]
+EncodeSentences = Callable[[Documents], torch.Tensor]
 
 
 def load_pairs(data: Path, tokenizer_path: Path, cache: Path) -> dict[str, list[tuple]]:
@@ -44,22 +49,38 @@ def load_pairs(data: Path, tokenizer_path: Path, cache: Path) -> dict[str, list[
     return pairs
 
 
+def sentence_encoder(encoder: BertModel, special: SpecialIds) -> EncodeSentences:
+    """What an encoder of transformers makes of documents, each in windows without overlap."""
+
+    def encode(documents: Documents) -> torch.Tensor:
+        packed = pack(documents, special, max_length=MAX_LENGTH, overlap=0)
+        with autocast(encoder.device):
+            return encode_sentences(encoder, packed, MAX_BATCH_PIECES)
+
+    return encode
+
+
 class Alignment:
     """The contrastive loss of an encoder on batches drawn from parallel sentences.
 
+    encode: Its vectors of all sentences of documents, (sentences, width).
     pairs: As from `load_pairs`.
     """
 
     def __init__(
-        self, pairs: dict[str, list[tuple]], special: SpecialIds, n_pairs: int, rng: random.Random
+        self,
+        encode: EncodeSentences,
+        pairs: dict[str, list[tuple]],
+        n_pairs: int,
+        rng: random.Random,
     ):
+        self.encode = encode
         self.pairs = pairs
         self.langs = sorted(pairs)
-        self.special = special
         self.n_pairs = n_pairs
         self.rng = rng
 
-    def __call__(self, encoder: torch.nn.Module) -> tuple[torch.Tensor, float]:
+    def __call__(self) -> tuple[torch.Tensor, float]:
         """The loss of a batch, and for which share the translation was the nearest sentence."""
         # Two languages to a batch: negatives in the same language are the hard ones.
         batch = [
@@ -67,7 +88,7 @@ class Alignment:
             for lang in self.rng.sample(self.langs, 2)
             for pair in self.rng.sample(self.pairs[lang], self.n_pairs // 2)
         ]
-        left, right = (self._encode(encoder, list(side)) for side in zip(*batch, strict=True))
+        left, right = (self._encode(list(side)) for side in zip(*batch, strict=True))
         normalize, cross_entropy = torch.nn.functional.normalize, torch.nn.functional.cross_entropy
         logits = normalize(left, dim=-1) @ normalize(right, dim=-1).T / TEMPERATURE
         target = torch.arange(len(left), device=left.device)
@@ -75,19 +96,11 @@ class Alignment:
         loss = (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
         return loss, (logits.argmax(1) == target).float().mean().item()
 
-    def _encode(self, encoder: torch.nn.Module, sentences: list[numpy.ndarray]) -> torch.Tensor:
-        """The vectors of sentences, packed in random order, 4 to 24 together."""
+    def _encode(self, sentences: list[numpy.ndarray]) -> torch.Tensor:
+        """The vectors of sentences, in random order, 4 to 24 to a document."""
         order = list(range(len(sentences)))
         self.rng.shuffle(order)
         size = self.rng.randint(4, 24)
-        docs = [order[i : i + size] for i in range(0, len(order), size)]
-        packed = pack(
-            [[sentences[i] for i in doc] for doc in docs],
-            self.special,
-            max_length=MAX_LENGTH,
-            overlap=0,
-        )
-        device = next(encoder.parameters()).device
-        with autocast(device):
-            vectors = encode_sentences(encoder, packed, 4096)
-        return vectors[torch.from_numpy(numpy.argsort(order)).to(device)]
+        documents = [order[i : i + size] for i in range(0, len(order), size)]
+        vectors = self.encode([[sentences[i] for i in document] for document in documents])
+        return vectors[torch.from_numpy(numpy.argsort(order)).to(vectors.device)]

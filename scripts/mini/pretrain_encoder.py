@@ -14,7 +14,7 @@ from tqdm import tqdm
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from scripts.mini.common import get_device, save_checkpoint, seed_everything
-from scripts.mini.parallel import MAX_LENGTH, Alignment, load_pairs
+from scripts.mini.parallel import MAX_LENGTH, Alignment, load_pairs, sentence_encoder
 from spacy_bertsum.layers.heads import sinusoids
 from spacy_bertsum.packing import SpecialIds
 
@@ -68,10 +68,11 @@ def main(
     rng = seed_everything(seed)
     tokenizer = AutoTokenizer.from_pretrained(work / "tokenizer")
     pairs = load_pairs(data, work / "tokenizer", work / "pairs.pt")
-    get_loss = Alignment(pairs, SpecialIds.of(tokenizer), n_pairs, rng)
     device = get_device()
     vectors = numpy.load(work / "vectors.npy")
     encoder = build_encoder(vectors, depth, n_heads, 0.0, tokenizer.pad_token_id).to(device)
+    encode = sentence_encoder(encoder, SpecialIds.of(tokenizer))
+    get_loss = Alignment(encode, pairs, n_pairs, rng)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=learning_rate, weight_decay=0.01)
     checkpoint = work / "pretrain.pt"
     step, elapsed = 0, 0.0
@@ -101,7 +102,7 @@ def main(
         optimizer.param_groups[0]["lr"] = (
             learning_rate * min(1.0, (step + 1) / warmup) * max(0.02, 1 - done)
         )
-        loss, retrieved = get_loss(encoder)
+        loss, retrieved = get_loss()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)

@@ -6,13 +6,12 @@ from scripts.mini.common import autocast, encode_sentences
 from scripts.mini.documents import Document
 from scripts.mini.encoded import add_features, pad
 from scripts.mini.layers import DEFAULT, build_head
-from scripts.mini.parallel import MAX_LENGTH
+from scripts.mini.parallel import MAX_BATCH_PIECES, MAX_LENGTH
 from spacy_bertsum.layers.salience import FEATURES
 from spacy_bertsum.packing import SpecialIds, pack
 
 DROPOUT = 0.1
 OVERLAP = 128
-MAX_BATCH_PIECES = 4_096
 
 
 class Summarizer(torch.nn.Module):

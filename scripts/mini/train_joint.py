@@ -19,7 +19,7 @@ from scripts.mini.common import get_device, save_checkpoint, seed_everything
 from scripts.mini.documents import Document, find_prepared, load_documents
 from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
-from scripts.mini.parallel import Alignment
+from scripts.mini.parallel import Alignment, sentence_encoder
 from scripts.mini.processes import Processes
 from scripts.mini.sampling import Sampler
 from scripts.mini.summarizer import Summarizer
@@ -80,7 +80,8 @@ def main(
     get_alignment = None
     if n_pairs:
         pairs = torch.load(work / "pairs.pt", weights_only=False)
-        get_alignment = Alignment(pairs, model.special, n_pairs, rng)
+        encode = sentence_encoder(encoder, model.special)
+        get_alignment = Alignment(encode, pairs, n_pairs, rng)
     training = Training(
         model,
         [
@@ -103,7 +104,7 @@ def main(
         loss = get_loss(*model.score(model.encode(batch)), batch)
         misalignment = 0.0
         if get_alignment is not None:
-            misalignment, retrieved = get_alignment(model.encoder)
+            misalignment, retrieved = get_alignment()
             hits.append(retrieved)
         (loss + misalignment).backward()
         return loss.item()

@@ -2,8 +2,9 @@
 
 The head sees all sentences of a document, so that its extract can be scored with ROUGE, whatever
 its length. The encoder reads one stretch of it anew in each step; the vectors of the other
-sentences are those that `vectors.py` has kept. New vectors are held near the old ones: what was
-learnt from translations stays, and what was kept stays true.
+sentences are those that `vectors.py` has kept. New vectors are held near the old ones, so that what
+was kept stays true, and parallel sentences stand beside the documents, so that what was learnt from
+translations stays.
 
 With ``torchrun --nproc-per-node N`` N processes share the work, each with documents of its own.
 """
@@ -13,9 +14,11 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy
 import safetensors.torch
 import torch
 import typer
+from tqdm import tqdm
 
 from scripts.mini.common import get_device, save_checkpoint, seed_everything
 from scripts.mini.documents import Document, take_sents
@@ -34,6 +37,7 @@ from scripts.mini.layers import build_head
 from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
 from scripts.mini.model_directory import read_head
+from scripts.mini.parallel import Alignment
 from scripts.mini.processes import Processes
 from scripts.mini.sampling import Sampler, draw_batch
 from scripts.mini.validation import Standing, Validation
@@ -76,6 +80,7 @@ class Trainer:
 
     max_pieces: Of a stretch that the encoder reads.
     anchor: How much it costs that vectors move.
+    get_alignment: The loss on parallel sentences, if there are any.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class Trainer:
         max_pieces: int,
         anchor: float,
         move: Mover,
+        get_alignment: Alignment | None = None,
     ):
         self.model = model
         self.get_loss = get_loss
@@ -93,9 +99,19 @@ class Trainer:
         self.max_pieces = max_pieces
         self.anchor = anchor
         self.move = move
+        self.get_alignment = get_alignment
+        # For each batch, for which share of its pairs the translation was the nearest sentence.
+        self.retrieved: list[float] = []
 
     def accumulate(self, batch: list[Encoded]) -> float:
-        """RETURNS: The loss, without the cost of moving."""
+        """RETURNS: The loss of the documents, without the cost of moving."""
+        if self.get_alignment is not None:
+            misalignment, retrieved = self.get_alignment()
+            misalignment.backward()
+            self.retrieved.append(retrieved)
+        return self._accumulate_documents(batch)
+
+    def _accumulate_documents(self, batch: list[Encoded]) -> float:
         read = [one for one in batch if not one.in_disguise]
         others = [one for one in batch if one.in_disguise]
         if not read:
@@ -141,6 +157,7 @@ def main(
     languages: Path | None = typer.Option(None, help="As in scripts.mini.train_head"),
     moved: float = typer.Option(0.5, help="As in scripts.mini.train_head"),
     regret: float = typer.Option(0.5, help="Cost of ROUGE lost to LEAD, above ROUGE won"),
+    n_pairs: int = typer.Option(0, help="Pairs of WORK/pairs.pt in a batch; 0: none"),
     average_decay: float = typer.Option(0.995, help="Of the mean of weights"),
     evaluate_every: int = 1_000,
     save_every: int = 100,
@@ -174,10 +191,16 @@ def main(
         processes=processes,
     )
     move = Mover({} if languages is None else load_offsets(languages), moved, rng)
-    trainer = Trainer(model, get_loss, rng, max_pieces, anchor, move)
+    get_alignment = None
+    if n_pairs:
+        pairs = torch.load(work / "pairs.pt", weights_only=False)
+        get_alignment = Alignment(model.encoder, pairs, n_pairs, rng)
+    trainer = Trainer(model, get_loss, rng, max_pieces, anchor, move, get_alignment)
     sampler = Sampler(sets, rng)
 
     def evaluate(average: Summarizer) -> Standing:
+        if trainer.retrieved:
+            tqdm.write(f"retrieval@1 {numpy.mean(trainer.retrieved[-evaluate_every:]):.3f}")
         encoded = {name: average.encode_documents(documents) for name, documents in val.items()}
         return validation.run(Scorer(average.head, encoded))
 
