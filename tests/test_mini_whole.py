@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
+import typer
 from thinc.api import Config
 
 import spacy_bertsum
@@ -15,7 +16,7 @@ from scripts.mini.encoded import Encoded, substitute
 from scripts.mini.encoder import Encoder
 from scripts.mini.languages import Mover
 from scripts.mini.layers import find_head, head_config
-from scripts.mini.parallel import Alignment
+from scripts.mini.parallel import Alignment, read_pairs
 from scripts.mini.train_whole import Summarizer, Trainer
 from spacy_bertsum.layers.salience import FEATURES
 
@@ -137,6 +138,13 @@ def test_parallel_sentences_teach_the_encoder_alone(model: Summarizer):
     (low, often), (high, rarely) = align_same(), align_wrong()
     assert low < high
     assert often > 0.5 > rarely
+
+
+def test_no_parallel_sentences_are_an_error_that_says_what_makes_them(tmp_path: Path):
+    with pytest.raises(
+        typer.BadParameter, match=r"pairs\.pt is missing: scripts\.mini\.pretrain_encoder"
+    ):
+        read_pairs(tmp_path)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy
 import torch
+import typer
 from tqdm import tqdm
 from transformers import AutoTokenizer, BertModel
 
@@ -47,6 +48,20 @@ def load_pairs(data: Path, tokenizer_path: Path, cache: Path) -> dict[str, list[
         pairs[path.name.split(".")[0]] = list(zip(left, right, strict=True))
     torch.save(pairs, cache)
     return pairs
+
+
+def read_pairs(work: Path) -> dict[str, list[tuple]]:
+    """What `load_pairs` has kept in a work directory.
+
+    RAISES: typer.BadParameter if it has kept nothing there.
+    """
+    path = work / "pairs.pt"
+    if not path.exists():
+        raise typer.BadParameter(
+            f"{path} is missing: scripts.mini.pretrain_encoder and scripts.mini.languages "
+            "write it, --n-pairs 0 does without"
+        )
+    return torch.load(path, weights_only=False)
 
 
 def sentence_encoder(encoder: BertModel, special: SpecialIds) -> EncodeSentences:

@@ -19,7 +19,7 @@ from scripts.mini.common import get_device, save_checkpoint, seed_everything
 from scripts.mini.documents import Document, find_prepared, load_documents
 from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
-from scripts.mini.parallel import Alignment, sentence_encoder
+from scripts.mini.parallel import Alignment, read_pairs, sentence_encoder
 from scripts.mini.processes import Processes
 from scripts.mini.sampling import Sampler
 from scripts.mini.summarizer import Summarizer
@@ -60,6 +60,7 @@ def main(
     seed_everything(seed)
     # Every process has the same weights and its own documents.
     rng = random.Random(seed + processes.rank)
+    pairs = read_pairs(work) if n_pairs else None
     device = get_device()
     tokenizer = AutoTokenizer.from_pretrained(work / "encoder")
     encoder = AutoModel.from_pretrained(work / "encoder", add_pooling_layer=False)
@@ -78,8 +79,7 @@ def main(
     get_loss = SummaryLoss(sets, rouge_weight, rng)
     validation = Validation(val, work / "val_bounds.json")
     get_alignment = None
-    if n_pairs:
-        pairs = torch.load(work / "pairs.pt", weights_only=False)
+    if pairs is not None:
         encode = sentence_encoder(encoder, model.special)
         get_alignment = Alignment(encode, pairs, n_pairs, rng)
     training = Training(

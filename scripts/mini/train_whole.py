@@ -37,7 +37,7 @@ from scripts.mini.layers import build_head
 from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
 from scripts.mini.model_directory import read_head
-from scripts.mini.parallel import Alignment
+from scripts.mini.parallel import Alignment, read_pairs
 from scripts.mini.processes import Processes
 from scripts.mini.sampling import Sampler, draw_batch
 from scripts.mini.validation import Standing, Validation
@@ -168,6 +168,7 @@ def main(
     seed_everything(seed)
     # Every process has the same weights and its own documents.
     rng = random.Random(seed + processes.rank)
+    pairs = read_pairs(work) if n_pairs else None
     sets = load_encoded(work, "train", vectors)
     val = {
         name: take_sents(documents, val_sents)
@@ -192,8 +193,7 @@ def main(
     )
     move = Mover({} if languages is None else load_offsets(languages), moved, rng)
     get_alignment = None
-    if n_pairs:
-        pairs = torch.load(work / "pairs.pt", weights_only=False)
+    if pairs is not None:
         get_alignment = Alignment(model.encoder, pairs, n_pairs, rng)
     trainer = Trainer(model, get_loss, rng, max_pieces, anchor, move, get_alignment)
     sampler = Sampler(sets, rng)
