@@ -32,7 +32,8 @@ def data(tmp_path: Path) -> Path:
             path = tmp_path / f"data/summarization/toy.{lang}.{split}.jsonl.xz"
             write(path, [srsly.json_dumps(record) for record in records])
         lines[lang] = [line for record in records for line in record["text"].splitlines()]
-        write(tmp_path / f"data/text/mono/{lang}.txt.xz", lines[lang])
+        passages = [line for record in records for line in (record["text"], "")]
+        write(tmp_path / f"data/text/mono/{lang}.txt.xz", passages)
     for lang in LANGS[1:]:
         pairs = zip(lines["en"], lines[lang], strict=False)
         rows = [f"toy\t{english}\t{other}" for english, other in pairs]
@@ -120,6 +121,16 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     first, mean, second = map(weights_of, (model, middle, further))
     for name, weight in mean.items():
         torch.testing.assert_close(weight, (first[name] + second[name]) / 2, atol=1e-3, rtol=1e-3)
+    more, last = work / "running_text", work / "last"
+    run("scripts.mini.running_text", data, more, tokenizer)
+    run("scripts.mini.vectors", work, middle, "--save-as", "vectors_4")
+    run("scripts.mini.vectors", more, middle, "--save-as", "vectors_4")
+    train = ("scripts.mini.train_head", work, "--vectors", "vectors_4", "--also", more)
+    run(*train, "--start-from", middle, "--steps", 3, "--save-as", "head_4")
+    run("scripts.mini.export", work, last, "--checkpoint", "head_4.pt", "--base", middle)
+    assert changed_layers(middle, last) == set()
+    old, new = (weights_of(folder)["lstm.weight_hh_l0"] for folder in (middle, last))
+    assert not torch.equal(old, new)
     other = work / "pretrained"
     run("scripts.mini.export", work, other, "--checkpoint", "pretrain.pt")
     assert not (other / "head.safetensors").exists()

@@ -6,10 +6,12 @@ of the best kind. One that starts anew, on vectors that no longer change, is don
 
 from pathlib import Path
 
+import safetensors.torch
 import torch
 import typer
 
 from scripts.mini.common import save_checkpoint
+from scripts.mini.encoded import load_encoded
 from scripts.mini.fit import RATE, REGRET, Sets, fit_head, load_sets
 from scripts.mini.languages import load_offsets
 from scripts.mini.layers import FINAL
@@ -19,12 +21,17 @@ def main(
     work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and the vectors"),
     head: str = typer.Option(FINAL, help="A layer of scripts/mini/layers.py"),
     vectors: str = typer.Option("vectors", help="Folder of the vectors in WORK"),
+    also: Path | None = typer.Option(
+        None, exists=True, help="Another WORK, with more training documents and their vectors"
+    ),
     only: str = typer.Option("", help="Sets to train on, with commas; all if none is named"),
     languages: Path | None = typer.Option(
         None, help="What scripts.mini.languages has written: to move documents into other languages"
     ),
     moved: float = typer.Option(0.5, help="Share of documents to move"),
-    start_from: Path | None = typer.Option(None, help="A head of this kind to go on from"),
+    start_from: Path | None = typer.Option(
+        None, exists=True, help="A head to go on from: a checkpoint or a model directory"
+    ),
     save_as: str = typer.Option("head", help="Name of the files"),
     steps: int = 2_000,
     rate: float = typer.Option(RATE, help="Of learning, at its highest"),
@@ -34,8 +41,14 @@ def main(
     seed: int = 0,
 ) -> None:
     sets, held_out, validation = load_sets(work, vectors, "val")
+    if only:
+        sets = choose_sets(sets, only.split(","))
+    if also:
+        sets |= load_encoded(also, "train", vectors)
     standing, trained = fit_head(
-        *(choose_sets(sets, only.split(",")) if only else sets, held_out, validation),
+        sets,
+        held_out,
+        validation,
         work / f"{save_as}.state.pt",
         steps=steps,
         head=head,
@@ -64,6 +77,9 @@ def choose_sets(sets: Sets, names: list[str]) -> Sets:
 
 
 def _load_weights(path: Path) -> dict[str, torch.Tensor]:
+    if path.is_dir():
+        weights = safetensors.torch.load_file(path / "head.safetensors")
+        return {name: weight.float() for name, weight in weights.items()}
     return torch.load(path, map_location="cpu", weights_only=False)["head"]
 
 
