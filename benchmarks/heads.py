@@ -134,7 +134,7 @@ def main(
         f"Heads trained from scratch in {steps} steps, on the vectors of the frozen encoder; test "
         "documents. **closed**: the share of the way from LEAD to the greedy oracle, by sentences "
         "and by characters, the mean over sets, languages of a set as one. The encoder has been "
-        "trained together with a FineGrained head, on all sets and languages.\n\n"
+        "trained before, together with heads, on all sets and languages.\n\n"
         f"The {len(TRANSFER)} languages are {', '.join(TRANSFER)}.\n\n"
         f"{format_table(rows, len(test))}\n",
         output,
