@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import safetensors.torch
+import torch
 from thinc.api import Config
 
 from scripts.mini.layers import find_head
@@ -19,6 +21,11 @@ def read_head(model: Path) -> str:
     RAISES: ValueError if it is none of these.
     """
     return find_head(_read_config(model)["head"])
+
+
+def read_head_weights(model: Path) -> dict[str, torch.Tensor]:
+    """Those of its head, in half precision."""
+    return safetensors.torch.load_file(model / "head.safetensors")
 
 
 def _read_config(model: Path) -> Config:

@@ -6,7 +6,6 @@ of the best kind. One that starts anew, on vectors that no longer change, is don
 
 from pathlib import Path
 
-import safetensors.torch
 import torch
 import typer
 
@@ -15,6 +14,7 @@ from scripts.mini.encoded import load_encoded
 from scripts.mini.fit import RATE, REGRET, Sets, fit_head, load_sets
 from scripts.mini.languages import load_offsets
 from scripts.mini.layers import FINAL
+from scripts.mini.model_directory import read_head_weights
 
 
 def main(
@@ -78,8 +78,7 @@ def choose_sets(sets: Sets, names: list[str]) -> Sets:
 
 def _load_weights(path: Path) -> dict[str, torch.Tensor]:
     if path.is_dir():
-        weights = safetensors.torch.load_file(path / "head.safetensors")
-        return {name: weight.float() for name, weight in weights.items()}
+        return read_head_weights(path)
     return torch.load(path, map_location="cpu", weights_only=False)["head"]
 
 

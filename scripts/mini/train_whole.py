@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy
-import safetensors.torch
 import torch
 import typer
 from tqdm import tqdm
@@ -36,7 +35,7 @@ from scripts.mini.languages import Mover, load_offsets
 from scripts.mini.layers import build_head
 from scripts.mini.loop import Training
 from scripts.mini.losses import SummaryLoss
-from scripts.mini.model_directory import read_head
+from scripts.mini.model_directory import read_head, read_head_weights
 from scripts.mini.parallel import Alignment, read_pairs
 from scripts.mini.processes import Processes
 from scripts.mini.sampling import Sampler, draw_batch
@@ -57,7 +56,7 @@ class Summarizer(torch.nn.Module):
         n_in = self.encoder.bert.config.hidden_size + len(FEATURES)
         self.head_name = read_head(base)
         self.head = build_head(self.head_name, n_in, DROPOUT)
-        self.head.load_state_dict(safetensors.torch.load_file(base / "head.safetensors"))
+        self.head.load_state_dict(read_head_weights(base))
 
     def train(self, mode: bool = True) -> "Summarizer":
         """What is not trained has no use for dropout."""
