@@ -1,11 +1,13 @@
 """What heads are trained on, and how they are compared across languages."""
 
+from pathlib import Path
+
 import numpy
 import pytest
 import typer
 
 from benchmarks.zero_shot.matrix import VECTORS, Row, average_left_out
-from scripts.mini.train_head import choose_sets
+from scripts.mini.train_head import choose_sets, load_more
 
 
 def test_sets_by_name_in_all_their_languages():
@@ -31,3 +33,15 @@ def test_mean_over_the_languages_left_out():
         make_row("en fr", de=0.3, en=0.9, fr=0.9),
     ]
     assert average_left_out(rows, ["de", "en", "fr"]) == pytest.approx([0.2, -0.2])
+
+
+def test_more_documents_must_be_prepared(tmp_path: Path):
+    with pytest.raises(typer.BadParameter, match="prepared has no training documents"):
+        load_more(tmp_path, "vectors")
+
+
+def test_more_documents_must_have_vectors(tmp_path: Path):
+    (tmp_path / "prepared").mkdir()
+    (tmp_path / "prepared" / "running_text.de.train.pt").touch()
+    with pytest.raises(typer.BadParameter, match=r"No running_text\.de\.train\.pt in .*vectors_2"):
+        load_more(tmp_path, "vectors_2")

@@ -3,7 +3,8 @@
 What comes out needs neither spaCy nor the data directory any more: one file a set and split.
 """
 
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,22 @@ def prepare_corpus(corpus: Corpus, output: Path, tokenizer_path: Path, part: sli
     return output.stat().st_size
 
 
+def prepare_corpora(
+    jobs: Iterable[tuple[Corpus, str, slice]], folder: Path, tokenizer: Path, workers: int
+) -> None:
+    """Prepare parts of corpora for a split each, in so many processes, and save those that are not
+    there yet as ``NAME.LANG.SPLIT.pt``."""
+    with ProcessPoolExecutor(workers) as pool:
+        futures = [
+            pool.submit(
+                prepare_corpus, corpus, folder / f"{corpus.name}.{split}.pt", tokenizer, part
+            )
+            for corpus, split, part in jobs
+        ]
+        for future in tqdm(as_completed(futures), total=len(futures), desc="sets"):
+            future.result()
+
+
 def main(
     data: Path = typer.Argument(..., exists=True, file_okay=False, help="Data directory"),
     work: Path = typer.Argument(..., help="Holds tokenizer/, gets prepared/"),
@@ -98,19 +115,7 @@ def main(
             first = VAL_LIMIT
             jobs.append((corpus, "val", slice(0, first)))
         jobs.append((corpus, "train", slice(first, limit)))
-    with ProcessPoolExecutor(workers) as pool:
-        futures = [
-            pool.submit(
-                prepare_corpus,
-                corpus,
-                folder / f"{corpus.name}.{split}.pt",
-                work / "tokenizer",
-                part,
-            )
-            for corpus, split, part in jobs
-        ]
-        for future in tqdm(futures):
-            future.result()
+    prepare_corpora(jobs, folder, work / "tokenizer", workers)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,9 @@ from typing import Any
 
 import typer
 from spacy.language import Language
-from tqdm import tqdm
 
 from scripts.corpora import Corpus
-from scripts.mini.prepare import build_pipeline, prepare_corpus
+from scripts.mini.prepare import build_pipeline, prepare_corpora
 
 SET = "running_text"
 # How many sentences are cut off, by chance; what is left must have so many at least.
@@ -86,11 +85,12 @@ def main(
     work: Path = typer.Argument(..., help="Gets prepared/"),
     tokenizer: Path = typer.Argument(..., exists=True, help="Of the embedded model"),
     passages: int = typer.Option(400, help="Of each language"),
+    workers: int = 2,
 ) -> None:
     folder = work / "prepared"
     folder.mkdir(parents=True, exist_ok=True)
-    for corpus in tqdm(find_running_text(data), desc="running text"):
-        prepare_corpus(corpus, folder / f"{corpus.name}.train.pt", tokenizer, slice(0, passages))
+    jobs = [(corpus, "train", slice(0, passages)) for corpus in find_running_text(data)]
+    prepare_corpora(jobs, folder, tokenizer, workers)
 
 
 if __name__ == "__main__":
