@@ -93,19 +93,6 @@ class Document:
             is_whole=False,
         )
 
-    def disguise(self, space: int, unknown: int, n_pieces: int, rng: random.Random) -> "Document":
-        """The same document as it would look in a script or a language that an encoder lacks.
-
-        Either every other piece is unknown and the rest are word beginnings, or every piece has
-        become another one, the same throughout the document.
-        """
-        if rng.random() < 0.5:
-            pieces = [numpy.resize([space, unknown], len(p)) for p in self.pieces]
-        else:
-            others = numpy.random.default_rng(rng.randrange(2**32)).permutation(n_pieces)
-            pieces = [others[p] for p in self.pieces]
-        return replace(self, pieces=pieces)
-
 
 def load_documents(path: Path, limit: int | None = None) -> list[Document]:
     name = path.name.rsplit(".", 2)[0]

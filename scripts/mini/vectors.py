@@ -14,18 +14,12 @@ import typer
 from tqdm import tqdm
 
 from scripts.mini.common import save_checkpoint
+from scripts.mini.disguise import disguise
 from scripts.mini.documents import Document, find_prepared, load_documents, take_sents
 from scripts.mini.encoder import Encoder
 
 # Documents whose sentences are packed together.
 CHUNK = 32
-
-
-def disguise(encoder: Encoder, document: Document, rng: random.Random) -> Document:
-    """A document as it would look to an encoder that can't read it."""
-    tokenizer = encoder.shim.tokenizer
-    space, unknown = tokenizer.convert_tokens_to_ids(["▁", tokenizer.unk_token])
-    return document.disguise(space, unknown, len(tokenizer), rng)
 
 
 @torch.no_grad()
@@ -40,7 +34,7 @@ def encode_set(encoder: Encoder, documents: list[Document]) -> torch.Tensor:
 def main(
     work: Path = typer.Argument(..., exists=True, help="Holds prepared/, gets vectors/"),
     model: Path = typer.Argument(..., exists=True, help="Model directory with the encoder"),
-    disguised: float = typer.Option(0.1, help="Share of training documents to disguise as well"),
+    disguised: float = typer.Option(0.25, help="Share of training documents to disguise as well"),
     max_sents: int = typer.Option(12_000, help="Training sentences of a set in one language"),
     max_documents: int = typer.Option(1_200, help="Training documents of a set in all languages"),
     max_val_sents: int = typer.Option(4_000, help="The same of val and test sets"),
@@ -67,8 +61,8 @@ def main(
             rng = random.Random(f"{seed} {name}")
             count = round(disguised * len(documents)) if split == "train" else 0
             some = sorted(rng.sample(range(len(documents)), count))
-            masked = [disguise(encoder, documents[i], rng) for i in some]
-            vectors = encode_set(encoder, documents + masked)
+            changed = [disguise(documents[i], encoder.shim.tokenizer, rng) for i in some]
+            vectors = encode_set(encoder, documents + changed)
             save_checkpoint(output, vectors=vectors, n_documents=len(documents), disguised=some)
 
 

@@ -1,0 +1,83 @@
+"""Documents as they would look to an encoder that can't read them."""
+
+import random
+from dataclasses import replace
+
+import numpy
+import pytest
+from test_mini_whole import EMBEDDED, make_document
+from transformers import AutoTokenizer
+
+from scripts.mini.disguise import disguise, respell
+
+# Every consonant of them often enough.
+TEXTS = {
+    "en": "The quick brown fox jumped over 13 lazy dogs, he said; the dogs did not mind.",
+    "ru": "Правительство объявило о новых мерах, чтобы помочь рыбакам в 2024 году.",
+    "ar": "أعلنت الحكومة إجراءات جديدة لمساعدة الصيادين",
+    "th": "รัฐบาลประกาศมาตรการใหม่เพื่อช่วยชาวประมง",
+    "zh": "政府宣布帮助渔民的新措施",
+    "ko": "정부는 어민을 돕기 위한 새로운 조치를 발표했다",
+}
+
+
+def spell(text: str, share: float = 1.0, seed: int = 0) -> str:
+    (other,) = respell([text], share, random.Random(seed))
+    return other
+
+
+@pytest.mark.parametrize("lang", TEXTS)
+def test_words_stay_as_many_and_become_others(lang: str):
+    other = spell(TEXTS[lang])
+    words, others = TEXTS[lang].lower().split(), other.split()
+    assert len(others) == len(words)
+    assert others != words
+
+
+def test_vowels_stay_vowels_and_all_else_stays():
+    text = TEXTS["en"].lower()
+    for old, new in zip(text, spell(text), strict=True):
+        assert (old in "aeiouy") == (new in "aeiouy")
+        assert old == new if not old.isalpha() else old != new
+
+
+def test_all_texts_share_one_spelling():
+    first, second = respell(["The dogs.", "The lazy dogs."], 1.0, random.Random(0))
+    assert second.split()[::2] == first.split()
+    assert spell("banana banana").split()[0] == spell("banana banana").split()[1]
+
+
+def test_nothing_changes_without_letters_to_change():
+    assert spell(TEXTS["en"], 0.0) == TEXTS["en"].lower()
+    assert spell("1914–1918, 25 %") == "1914–1918, 25 %"
+
+
+def test_the_more_letters_the_stranger():
+    def count_kept(share: float) -> int:
+        text = TEXTS["en"].lower()
+        return sum(a == b for a, b in zip(text, spell(text, share), strict=True))
+
+    assert count_kept(1.0) < count_kept(0.4) < count_kept(0.0)
+
+
+def test_chance_decides():
+    assert spell(TEXTS["ru"], seed=1) == spell(TEXTS["ru"], seed=1) != spell(TEXTS["ru"], seed=2)
+
+
+def test_other_pieces_for_the_same_sentences():
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED / "encoder")
+    sents = list(TEXTS.values())
+    ids = tokenizer(sents, add_special_tokens=False)["input_ids"]
+    document = replace(make_document(len(sents), 0), sents=sents, pieces=[*map(numpy.array, ids)])
+    n_pieces = list(map(len, document.pieces))
+    n_hidden = n_as_long = 0
+    for seed in range(200):
+        other = disguise(document, tokenizer, random.Random(seed))
+        assert replace(other, pieces=document.pieces) == document
+        assert len(other.pieces) == len(sents)
+        assert not any(map(numpy.array_equal, other.pieces, document.pieces))
+        n_as_long += list(map(len, other.pieces)) == n_pieces
+        n_hidden += all(tokenizer.unk_token_id in pieces for pieces in other.pieces)
+    # All but those in another spelling.
+    assert 60 < n_as_long < 100
+    assert 25 < n_hidden < 55
