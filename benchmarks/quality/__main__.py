@@ -21,7 +21,8 @@ from benchmarks.page import describe_run, publish
 from benchmarks.peers.client import Peers
 from benchmarks.peers.environment import read_pins
 from benchmarks.peers.systems import PACKAGES, SYSTEMS
-from benchmarks.quality.model import build_pipeline, make_model_system, make_shuffled_system
+from benchmarks.quality.changed import make_changed_systems
+from benchmarks.quality.model import build_pipeline, make_model_system
 from benchmarks.quality.page import format_model_page, format_page
 from benchmarks.quality.peers import make_peer_systems
 from benchmarks.quality.scores import SetScores, score_set
@@ -84,7 +85,7 @@ def main(
     others = []
     if peers:
         others = make_peer_systems(Peers(peers_directory), peer_seconds)
-        others = choose_systems([random, *others, make_shuffled_system(nlp, model)], systems)
+        others = choose_systems([random, *others, *make_changed_systems(nlp, model)], systems)
     names = [system.name for system in others]
     shown = [name for name in names if name in SYSTEMS]
     if plot is not None and not shown:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.quality.model import MODEL, SHUFFLED
+from benchmarks.quality.changed import CHANGED, RESPELT, SHUFFLED
+from benchmarks.quality.model import MODEL
 from benchmarks.quality.scores import Difference, Scores, SetScores, average_sets, join_languages
 from benchmarks.quality.systems import LEAD, ORACLE
 from scripts.evaluation import CHARACTERS, SENTENCES, WAYS
@@ -45,9 +46,17 @@ stop words and stemmers for the language, none where they ship nothing:
 A system that ranks is asked for n sentences by its ranking: by score, for SumBasic and KL in the
 order in which they pick. Where it raises an error or picks too few, the document's first sentences
 stand in. {MISSING}: not measured, the reason is below."""
-ABOUT_SHUFFLED = f"""\
+ABOUT_CHANGED = {
+    SHUFFLED: f"""\
 **{SHUFFLED}** gets the sentences of each document in an order of chance, and what it chooses is put
-back into that of the document: what it then loses is what it knows by their places."""
+back into that of the document: what it then loses is what it knows by their places.""",
+    **{
+        name: f"""\
+**{name}** gets documents in which {share:.0%} of the letters have changed places with others,
+vowels with vowels, the same way throughout: a language that no encoder has seen."""
+        for name, share in RESPELT.items()
+    },
+}
 
 
 def format_model_page(sets: Sequence[SetScores], title: str, origin: str) -> str:
@@ -64,15 +73,14 @@ def format_page(
 ) -> str:
     """The page of a comparison with other summarizers.
 
-    others: Their names, in the order of the columns; `SHUFFLED` may be among them.
+    others: Their names, in the order of the columns; those of `CHANGED` may be among them.
     origin: Where the figures come from: machine, versions, command.
     versions: Those of the packages that are compared.
     """
-    ours = [MODEL, SHUFFLED] if SHUFFLED in others else [MODEL]
-    systems = [LEAD, *(name for name in others if name != SHUFFLED), *ours, ORACLE]
-    parts = [f"# {title}", origin, ABOUT, ABOUT_PEERS]
-    if SHUFFLED in systems:
-        parts.append(ABOUT_SHUFFLED)
+    changed = [name for name in CHANGED if name in others]
+    peers = [name for name in others if name not in CHANGED]
+    systems = [LEAD, *peers, MODEL, *changed, ORACLE]
+    parts = [f"# {title}", origin, ABOUT, ABOUT_PEERS, *(ABOUT_CHANGED[name] for name in changed)]
     for way in WAYS:
         parts += [f"## {TITLES[way]}", format_result(sets, systems, way)]
         parts.append(format_systems(sets, systems, way))
@@ -83,7 +91,7 @@ def format_page(
 
 def find_others(systems: Iterable[str]) -> list[str]:
     """All that the model competes with."""
-    return [name for name in systems if name not in (MODEL, SHUFFLED, ORACLE)]
+    return [name for name in systems if name not in (MODEL, *CHANGED, ORACLE)]
 
 
 def format_result(sets: Sequence[SetScores], systems: Sequence[str], way: str) -> str:
