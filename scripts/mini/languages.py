@@ -61,9 +61,10 @@ def measure_offset(encoder: Encoder, pairs: list[tuple]) -> torch.Tensor:
 
 def main(
     data: Path = typer.Argument(..., exists=True, file_okay=False, help="Data directory"),
-    work: Path = typer.Argument(..., exists=True, help="Holds tokenizer/, gets languages.pt"),
+    work: Path = typer.Argument(..., exists=True, help="Holds tokenizer/, gets the file"),
     model: Path = typer.Argument(..., exists=True, help="Model directory with the encoder"),
     n_pairs: int = typer.Option(600, help="Sentence pairs of a language"),
+    save_as: str = typer.Option("languages", help="Name of the file"),
     int8: bool = typer.Option(False, help="As in scripts.mini.vectors"),
     seed: int = 0,
 ) -> None:
@@ -76,7 +77,7 @@ def main(
         offset = measure_offset(encoder, rng.sample(long, min(n_pairs, len(long))))
         offsets[name.removeprefix(f"{PIVOT}-")] = offset
     offsets[PIVOT] = torch.zeros_like(offset)
-    save_checkpoint(work / "languages.pt", **offsets)
+    save_checkpoint(work / f"{save_as}.pt", **offsets)
 
 
 if __name__ == "__main__":
