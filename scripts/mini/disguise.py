@@ -34,7 +34,7 @@ def _respell(
 ) -> list[numpy.ndarray]:
     texts = respell(document.sents, rng.uniform(LEAST_RESPELT, 1.0), rng)
     ids = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-    return [numpy.array(row) for row in ids]
+    return [numpy.array(row, dtype="i8") for row in ids]
 
 
 def _hide(
