@@ -11,7 +11,6 @@ from transformers import AutoTokenizer
 from scripts.mini.disguise import disguise
 from scripts.mini.respell import respell
 
-# Every consonant of them often enough.
 TEXTS = {
     "en": "The quick brown fox jumped over 13 lazy dogs, he said; the dogs did not mind.",
     "ru": "Правительство объявило о новых мерах, чтобы помочь рыбакам в 2024 году.",

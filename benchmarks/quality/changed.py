@@ -14,6 +14,7 @@ from benchmarks.quality.systems import Ready, System
 from scripts.mini import respell
 from spacy_bertsum.cli.pipelines import make_doc
 from spacy_bertsum.language import LANG
+from spacy_bertsum.records import Record
 
 SHUFFLED = f"{MODEL} shuffled"
 # Names, and of how many letters: like a neighbouring language, and like one without relatives.
@@ -57,7 +58,7 @@ def summarize_shuffled(nlp: Language, test_set: TestSet) -> Iterator[Extract]:
     orders = []
     for record, document in zip(test_set.records, test_set.documents, strict=True):
         order = list(range(len(document.sents)))
-        random.Random(f"{test_set.name} {record.id}").shuffle(order)
+        make_rng(test_set, record).shuffle(order)
         orders.append(order)
     docs = (
         join_sents(nlp, [document.sents[i] for i in order], make_doc(nlp, record.text, record.lang))
@@ -71,18 +72,20 @@ def summarize_shuffled(nlp: Language, test_set: TestSet) -> Iterator[Extract]:
 
 
 def summarize_respelt(nlp: Language, test_set: TestSet, name: str) -> Iterator[Extract]:
-    spellings = (random.Random(f"{test_set.name} {record.id}") for record in test_set.records)
     docs = (
         join_sents(
             nlp,
-            respell.respell(document.sents, RESPELT[name], spelling),
+            respell.respell(document.sents, RESPELT[name], make_rng(test_set, record)),
             make_doc(nlp, record.text, record.lang),
         )
-        for spelling, record, document in zip(
-            spellings, test_set.records, test_set.documents, strict=True
-        )
+        for record, document in zip(test_set.records, test_set.documents, strict=True)
     )
     yield from select(nlp, docs, test_set, name)
+
+
+def make_rng(test_set: TestSet, record: Record) -> random.Random:
+    """The same for a document in every run."""
+    return random.Random(f"{test_set.name} {record.id}")
 
 
 def join_sents(nlp: Language, sents: list[str], original: Doc) -> Doc:

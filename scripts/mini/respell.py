@@ -39,8 +39,8 @@ def _find_kind(letter: str) -> tuple[str, str, bool] | None:
     category = unicodedata.category(letter)
     # Many vowels of Indian scripts are spacing marks. Marks without space are accents elsewhere.
     if category[0] == "L" or category == "Mc":
-        words = unicodedata.name(letter, "").split()[:2]
-        # A Hangul letter's name says where in a syllable it stands.
-        script = " ".join(words) if words[:1] == ["HANGUL"] else " ".join(words[:1])
+        name = unicodedata.name(letter, "")
+        # The second word of a Hangul letter's name says where in a syllable it stands.
+        script = " ".join(name.split()[: 2 if name.startswith("HANGUL") else 1])
         return script, category, letter in VOWELS
     return None
