@@ -1,5 +1,6 @@
 import json
 import pickle
+import textwrap
 import time
 
 import numpy as np
@@ -104,6 +105,82 @@ def test_setting_decides_over_the_pipeline():
 @pytest.mark.parametrize("lang", ["qqq", "tlh", "no", "zh-Hant"])
 def test_unknown_language_has_common_rules(lang):
     assert sentences(pipeline("xx", lang=lang), "One two. Three!") == ["One two.", "Three!"]
+
+
+# What sentencex gets wrong, or would.
+HARD = [
+    ("en", ["We couldn't.", "It was at Pat's.", "I didn’t.", "The bag was Tom's.", "It was late."]),
+    ("en", ["In the '60s it was cheap.", "Rents were low.", "The workers' union was strong."]),
+    ("en", ["He said 'No.'", "Then he left.", "'It's fine.'", "She was 'sure' of it."]),
+    (
+        "en",
+        [
+            "It opens at 8 a.m.",
+            "It closes late.",
+            "She left the U.S.",
+            "He takes vitamin C.",
+            "We do.",
+        ],
+    ),
+    ("en", ["It rained.", "Ms. Vale left for the U.S. Senate.", "J. R. Hill wrote to A. Moss."]),
+    ("en", ["the value was 5.", "the rest was small."]),
+    ("it", ["Il problema non c'è.", "Ma non so dov'è.", "L'ha detto A. Neri."]),
+    ("fr", ["L'ami d'A. Blanc est là.", "Il l'a dit.", "E\u0301. Roux rit."]),
+    ("de", ["Das war's.", "Am Ende des 19. Jahrhunderts kam der 2. Bus.", "Er fuhr am 3. Mai."]),
+    (
+        "sr",
+        ["Skupština je 3. maja 2024. godine odlučila.", "Grad ima npr. Dunav.", "To je 21. vek."],
+    ),
+    ("sv", ["Den 3. maj röstade de, dvs. Anna och Bo.", "Den 4. var de trötta."]),
+    ("hu", ["A tanács 2024. május 3-án döntött.", "Kb. Pécs felé mentek."]),
+    ("pl", ["Dnia 3. maja przyszli m.in. Anna i Jan.", "Potem poszli."]),
+    ("sw", ["Mkutano ulifanyika jana.", "Dkt. Juma alikuja."]),
+    ("vi", ["Đường ở TP. Huế rất dài.", "Trời mưa."]),
+    ("he", ['צה"ל אישר את הדברים.', "השר נסע.", 'ח"כ לוי התנגד.', "כך נמסר."]),
+    ("ar", ["ارتفع السعر ٣.٥ بالمئة.", "انتهى الأمر."]),
+    ("hi", ["इसमें ४.५ करोड़ लगेंगे|", "काम कल शुरू होगा |", "सब खुश हैं|"]),
+    ("am", ["ልጁ ወደ ቤት ሄደ፡፡", "እናቱ ገበያ ናት፡፡", "ሰላም ነው፡፡"]),
+    ("ja", ["彼は「もう無理だ。」と言った。", "「はい。」", "とても静かだった。"]),
+    ("ko", ['그는 "이제 그만한다."라고 말했다.', "모두 웃었다."]),
+    ("km", ["យើងទិញត្រី ។ល។ ហើយទៅផ្ទះ។", "គាត់មក។"]),
+    ("lo", ["ທ່ານ ດຣ. ສົມ ມາ ຮອດ ແລ້ວ.", "ຝົນ ຕົກ " + "ຫຼາຍ " * 30 + "ແທ້."]),
+    ("ka", ["ის დაიბადა 1921.", "შემდეგ წავიდა."]),
+]
+
+
+@pytest.mark.parametrize("lang, expected", HARD)
+def test_hard_boundaries(lang, expected):
+    text = " ".join(expected)
+    starts = find_sentences(text, lang)
+    ends = [*starts[1:], len(text)]
+    found = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "lang, words",
+    [
+        ("ar", "ذهب الولد الصغير إلى البيت"),
+        ("hi", "छोटा लड़का कल अपने घर गया"),
+        ("ka", "პატარა ბიჭი სახლში წავიდა"),
+    ],
+)
+def test_wrapped_text_in_scripts_without_capitals(lang, words):
+    sentence = f"{words} {words} {words}."
+    text = textwrap.fill(" ".join([sentence] * 6), 60)
+    assert text.count("\n") > 3
+    assert len(find_sentences(text, lang)) == 6
+    lines = "\n".join([words] * 5)
+    assert len(find_sentences(lines, lang)) == 5
+
+
+def test_no_sentence_of_punctuation_where_tokens_are_too_long():
+    with pytest.warns(UserWarning, match="MultilingualTokenizer"):
+        found = sentences(
+            pipeline("xx", lang="zh"),
+            "市长 开了一个游泳池。它很大。 纳税人支付。好的。 大家很高兴。",
+        )
+    assert found == ["市长 开了一个游泳池。它很大。", "纳税人支付。好的。", "大家很高兴。"]
 
 
 @pytest.mark.parametrize(
