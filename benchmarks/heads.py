@@ -107,7 +107,7 @@ def main(
     steps: int = 400,
     output: Path | None = typer.Option(None, help="Markdown file"),
 ) -> None:
-    folder = work / vectors / "heads"
+    folder = work / "heads"
     folder.mkdir(exist_ok=True)
     sets, test, validation = load_sets(work, vectors, "test")
     rows = {}
@@ -117,7 +117,7 @@ def main(
         if variant.without is not None:
             chosen, tested = blank(chosen, variant.without), blank(test, variant.without)
         rows[variant.name] = fit_once(
-            folder / f"{variant.name} {steps}.json".replace(" ", "_"),
+            folder / f"{vectors} {variant.name} {steps}.json".replace(" ", "_"),
             chosen,
             tested,
             validation,
@@ -133,8 +133,10 @@ def main(
         f"--steps {steps}`\n\n"
         f"Heads trained from scratch in {steps} steps, on the vectors of the frozen encoder; test "
         "documents. **closed**: the share of the way from LEAD to the greedy oracle, by sentences "
-        "and by characters, the mean over sets, languages of a set as one. The encoder has been "
-        "trained before, together with heads, on all sets and languages.\n\n"
+        "and by characters, the mean over sets, languages of a set as one. The oracle takes as "
+        "many sentences as a head does, where that of `benchmarks.quality` stops when no more is "
+        "won: of sets with long references shares are larger here. The encoder has been trained "
+        "before, together with heads, on all sets and languages.\n\n"
         f"The {len(TRANSFER)} languages are {', '.join(TRANSFER)}.\n\n"
         f"{format_table(rows, len(test))}\n",
         output,

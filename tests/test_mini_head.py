@@ -7,7 +7,8 @@ import pytest
 import typer
 
 from benchmarks.zero_shot.matrix import VECTORS, Row, average_left_out
-from scripts.mini.train_head import choose_sets, load_more
+from scripts.mini.fit import load_more
+from scripts.mini.train_head import choose_sets
 
 
 def test_sets_by_name_in_all_their_languages():

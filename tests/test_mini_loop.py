@@ -1,21 +1,29 @@
 """The loop that all training steps of the embedded model share."""
 
-import random
+from itertools import product
 from pathlib import Path
 
 import pytest
 import torch
 
+from scripts.mini.common import seed_everything
 from scripts.mini.loop import Training
+from scripts.mini.processes import ALONE, Processes
 
 
 class Line:
     """Learns y = 3x from random points; counts its evaluations."""
 
-    def __init__(self, checkpoint: Path, steps: int, max_minutes: float = float("inf")):
-        torch.manual_seed(0)
+    def __init__(
+        self,
+        checkpoint: Path,
+        steps: int,
+        max_minutes: float = float("inf"),
+        processes: Processes = ALONE,
+        seed: int = 0,
+    ):
+        self.rng = seed_everything(seed, processes.rank)
         self.model = torch.nn.Linear(1, 1)
-        self.rng = random.Random(0)
         groups = [{"params": self.model.parameters(), "lr": 0.05}]
         self.training = Training(
             self.model,
@@ -26,6 +34,7 @@ class Line:
             max_minutes=max_minutes,
             warmup=5,
             average_decay=0.9,
+            processes=processes,
         )
         self.evaluations = 0
 
@@ -79,3 +88,26 @@ def test_time_ends_training(tmp_path: Path):
     line.run()
     assert 0 < line.training.step < 10**9
     assert line.training.done >= 1
+
+
+def test_only_the_first_process_evaluates_and_saves(tmp_path: Path):
+    checkpoint = tmp_path / "line.pt"
+    # As the second of two, but nobody to wait for.
+    second = Line(checkpoint, steps=20, processes=Processes(rank=1))
+    assert second.run() is None
+    assert second.training.step == 20
+    assert second.evaluations == 0
+    assert not checkpoint.exists()
+    Line(checkpoint, steps=20).run()
+    done = Line(checkpoint, steps=20, processes=Processes(rank=1))
+    assert done.run() is None
+    assert done.evaluations == 0
+
+
+def test_no_process_draws_as_another_after_a_stop(tmp_path: Path):
+    Line(tmp_path / "line.pt", steps=20).run()
+    drawn = [
+        Line(tmp_path / name, steps=20, processes=Processes(rank), seed=seed).rng.random()
+        for name, rank, seed in product(("none.pt", "line.pt"), (1, 2), (0, 1))
+    ]
+    assert len(set(drawn)) == len(drawn)

@@ -32,7 +32,9 @@ def data(tmp_path: Path) -> Path:
             path = tmp_path / f"data/summarization/toy.{lang}.{split}.jsonl.xz"
             write(path, [srsly.json_dumps(record) for record in records])
         lines[lang] = [line for record in records for line in record["text"].splitlines()]
-        passages = [line for record in records for line in (record["text"], "")]
+        # Others: running text that test documents have, too, would be left out.
+        others = srsly.read_jsonl(ROOT / "assets" / "corpus" / f"sample.{lang}.test.jsonl")
+        passages = [line for record in others for line in (record["text"], "")]
         write(tmp_path / f"data/text/mono/{lang}.txt.xz", passages)
     for lang in LANGS[1:]:
         pairs = zip(lines["en"], lines[lang], strict=False)
@@ -86,7 +88,8 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     assert "step 3 loss" in joint
     assert "retrieval@1" in joint
     again = ("--save-as", "joint_2", "--start-from", work / "joint.pt", "--seed", 1)
-    assert "step 3 loss" in run(*train, *again)
+    two = ("torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m")
+    assert run(*two, *train, *again).count("step 3 loss") == 1
     base, whole, model = work / "base", work / "whole", work / "model"
     run("scripts.mini.export", work, base, "--checkpoint", "joint_2.pt")
     run("scripts.mini.vectors", work, base, "--disguised", 0.5)
@@ -142,7 +145,8 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     matrix = run(
         "benchmarks.zero_shot",
         *(work, "--languages", "de,en", "--steps", 2, "--plot", work / "matrix.png"),
-        *("--vectors", "vectors_2", "--moved", work / "languages.pt"),
+        *("--inputs", "vectors,shipped,features", "--vectors", "vectors_4"),
+        *("--moved", work / "languages.pt", "--also", more),
     )
     assert "| de alone |" in matrix
     assert matrix.count("| all but de |") == 6

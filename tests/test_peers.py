@@ -10,7 +10,7 @@ from benchmarks.peers import client
 from benchmarks.peers.client import Peer, Peers, make_document
 from benchmarks.peers.protocol import Extract
 from benchmarks.quality.model import MODEL
-from benchmarks.quality.page import format_model_page, format_page, format_result
+from benchmarks.quality.page import format_model, format_model_page, format_page, format_result
 from benchmarks.quality.scores import SetScores, average_sets, join_languages, score_set
 from benchmarks.quality.sets import TestSet
 from benchmarks.quality.store import Result, Store
@@ -225,6 +225,17 @@ def test_scores_of_a_set():
     # Paired: documents differ by ten points, the systems by one at most.
     assert 0 <= low < high <= 1
     assert by_sents.subtract(MODEL, LEAD).verdict == 1
+
+
+def test_no_share_where_the_greedy_oracle_is_not_above_lead():
+    level = make_scores("news.ln", 0, LEAD=[50] * 4, bertsum=[49] * 4)
+    assert level.scores[SENTENCES].means[MODEL] == 49
+    assert level.scores[SENTENCES].closed == {}
+    above = make_scores("news.en", 1, bertsum=[20] * 4)
+    assert average_sets([level, above], "mean").scores[SENTENCES].closed[MODEL] == 0.25
+    assert average_sets([level, level], "mean").scores[SENTENCES].closed == {}
+    row, *_ = format_model([level, above]).splitlines()[2:]
+    assert row.split(" | ")[:7] == ["| news.ln", "4", "1", "50.0", "49.0", "50.0", "–"]
 
 
 def test_a_mean_has_the_systems_that_did_all_sets():

@@ -21,8 +21,10 @@ document's reference, sentences are taken as the system ranks them, and the last
 
 **LEAD** takes the first sentences, **random** any, with a fixed seed; the **oracle** knows the
 reference and adds the sentence that raises ROUGE-1 + ROUGE-2 most, until none does: it says what an
-extract can reach. **closed** is the share of the way from LEAD to the oracle. Intervals are paired
-bootstrap intervals, 95 %, over documents."""
+extract can reach. **closed** is the share of the way from LEAD to the oracle; a mean over sets is
+the mean of their shares, not the share of the means. Intervals are paired bootstrap intervals,
+95 %, over documents; that some sets have the same pages in many languages is not accounted for, so
+those of their means are somewhat too narrow."""
 ABOUT_PEERS = f"""\
 The other summarizers are packages as they are, with their default settings and what they ship of
 stop words and stemmers for the language, none where they ship nothing:
@@ -185,7 +187,8 @@ def _format_model_row(row: SetScores, label: str, n_sents: str) -> list[str]:
         scores = row.scores[way]
         cells += [f"{scores.means[name]:.1f}" for name in (LEAD, MODEL, ORACLE)]
         difference = scores.subtract(MODEL, LEAD)
-        cells += [f"{scores.closed[MODEL]:.2f}", f"{difference.low:+.1f} … {difference.high:+.1f}"]
+        cells.append(_format(scores.closed.get(MODEL), ".2f"))
+        cells.append(f"{difference.low:+.1f} … {difference.high:+.1f}")
     return cells
 
 

@@ -23,6 +23,7 @@ def plot_closed(path: Path, sets: Sequence[SetScores], peers: Sequence[str]) -> 
     path: A PNG or SVG file.
     """
     groups = join_languages(sets)
+    groups = [group for group in groups if all(group.scores[way].closed for way in WAYS)]
     groups.sort(key=lambda group: -group.scores[SENTENCES].closed[MODEL])
     y = numpy.arange(len(groups))
     with draw(path, 1.4 + 0.34 * len(groups), n_panels=len(WAYS)) as (figure, panels):

@@ -31,7 +31,8 @@ class Scores:
     """Systems in one way of counting, by name.
 
     means: Mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 × 100.
-    closed: Share of the way from LEAD to the oracle.
+    closed: Share of the way from LEAD to the oracle, of several sets the mean of their shares.
+        Empty where the oracle, which is greedy, is not above LEAD.
     resampled: The means of bootstrap samples of documents, shape (samples,). A sample has the same
         documents for all systems, so that differences are paired.
     """
@@ -88,8 +89,8 @@ def average_documents(
     ).T
     means = dict(zip(scored, values.mean(axis=0).tolist(), strict=True))
     resampled = dict(zip(scored, resample(values, seed).T, strict=True))
-    distance = max(means[ORACLE] - means[LEAD], 1e-4)
-    closed = {name: (mean - means[LEAD]) / distance for name, mean in means.items()}
+    distance = means[ORACLE] - means[LEAD]
+    closed = {name: (mean - means[LEAD]) / distance for name, mean in means.items() if distance > 0}
     return Scores(means, closed, resampled)
 
 
@@ -99,9 +100,10 @@ def average_sets(sets: Sequence[SetScores], name: str) -> SetScores:
     for way in WAYS:
         all_scores = [test_set.scores[way] for test_set in sets]
         names = [n for n in all_scores[0].means if all(n in s.means for s in all_scores)]
+        closed = [s.closed for s in all_scores if s.closed]
         scores[way] = Scores(
             {n: float(numpy.mean([s.means[n] for s in all_scores])) for n in names},
-            {n: float(numpy.mean([s.closed[n] for s in all_scores])) for n in names},
+            {n: float(numpy.mean([shares[n] for shares in closed])) for n in names if closed},
             {n: numpy.mean([s.resampled[n] for s in all_scores], axis=0) for n in names},
         )
     n_sents = {test_set.n_sents for test_set in sets}

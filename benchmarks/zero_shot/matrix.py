@@ -8,9 +8,9 @@ import numpy
 
 # What a head gets to see.
 VECTORS = "vectors and features"
-MOVED = "moved vectors and features"
+AS_SHIPPED = "as the embedded model's head"
 FEATURES = "features alone"
-INPUTS = (VECTORS, MOVED, FEATURES)
+INPUTS = {"vectors": VECTORS, "shipped": AS_SHIPPED, "features": FEATURES}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def average_languages(shares: Mapping[str, Sequence[float]]) -> dict[str, numpy.
 
 def divide(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """The rows by what their heads get to see."""
-    parts = {inputs: [row for row in rows if row.inputs == inputs] for inputs in INPUTS}
+    parts = {inputs: [row for row in rows if row.inputs == inputs] for inputs in INPUTS.values()}
     return {inputs: own for inputs, own in parts.items() if own}
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.zero_shot.matrix import (
+    AS_SHIPPED,
     FEATURES,
-    MOVED,
     VECTORS,
     Row,
     average_left_out,
@@ -17,7 +17,9 @@ WAYS = ("By sentences", "By characters")
 ABOUT = """\
 Heads trained on documents in one language, or in all but one of these, and tested on the test
 documents of all languages. A cell says how far the head goes from LEAD (0) to the greedy oracle
-(1), the mean over the sets in that language; below 0 it is worse than the first sentences.
+(1), the mean over the sets in that language; below 0 it is worse than the first sentences. The
+oracle takes as many sentences as a head does, where that of `benchmarks.quality` stops when no more
+is won: of sets with long references shares are larger here.
 **bold**: a language that the head was not trained on. "others": the mean over all languages that no
 head was trained on. "Left out": the mean over the languages of what the head that was trained on
 all but that one reaches in it."""
@@ -27,10 +29,12 @@ With *vectors and features* the encoder is that of the embedded model, frozen, w
 trained on summaries in all of these languages, and on translations: those rows say what the head's
 training languages matter, not what a model would do in a language that nobody ever summarized for
 it.""",
-    MOVED: """\
-With *moved vectors and features* half of the training documents in each batch are moved into
-another language, the one left out among them: the mean difference between the vectors of
-translations is added to theirs. That takes parallel sentences, and no summaries.""",
+    AS_SHIPPED: """\
+*As the embedded model's head* is trained: vectors and features; half of the training documents in
+each batch are moved into another language, the one left out among them: the mean difference
+between the vectors of translations is added to theirs; and passages of running text, in that
+language as well, are beside them, whose own first sentences are the reference. That takes parallel
+sentences and running text, and no summaries.""",
     FEATURES: """\
 With *features alone* the head sees no vectors, only position, length, centrality and layout:
 neither it nor anything before it has learnt from a document in another language.""",

@@ -12,9 +12,12 @@ from spacy_bertsum.layers.precision import has_bfloat16
 from spacy_bertsum.packing import PackedDocs, batch_by_padded_size
 
 
-def seed_everything(seed: int) -> random.Random:
+def seed_everything(seed: int, rank: int = 0) -> random.Random:
+    """RETURNS: A generator with numbers of its own for every seed, and for each of the processes
+    that share the work. Torch's has the same in all of them: they begin with the same weights.
+    """
     torch.manual_seed(seed)
-    return random.Random(seed)
+    return random.Random(f"{seed} {rank}" if rank else seed)
 
 
 def get_device() -> torch.device:
@@ -68,6 +71,7 @@ def encode_sentences(encoder: torch.nn.Module, packed: PackedDocs, max_tokens: i
 
 def save_checkpoint(path: Path, **state: Any) -> None:
     """Write atomically, so that a kill in mid-write loses nothing."""
-    partial = path.with_suffix(".partial")
+    # Other processes may be writing it.
+    partial = path.with_suffix(f".{os.getpid()}.partial")
     torch.save(state, partial)
     os.replace(partial, path)

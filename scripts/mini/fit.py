@@ -10,6 +10,7 @@ import typer
 from torch import nn
 
 from scripts.mini.common import seed_everything
+from scripts.mini.documents import find_prepared
 from scripts.mini.encoded import (
     Encoded,
     Scorer,
@@ -48,6 +49,24 @@ def load_sets(work: Path, vectors: str, split: str) -> tuple[Sets, Sets, Validat
             f"{' with --test' if split == 'test' else ''}, then scripts.mini.vectors"
         )
     return train, held_out, Validation(documents_of(held_out), work / f"{split}_bounds.json")
+
+
+def load_more(work: Path, vectors: str) -> Sets:
+    """Training documents of another work folder.
+
+    RAISES: typer.BadParameter if it has none, or not their vectors.
+    """
+    prepared = find_prepared(work, "train")
+    if not prepared:
+        raise typer.BadParameter(f"{work / 'prepared'} has no training documents: prepare some")
+    names = [path.name for path in prepared.values()]
+    missing = [name for name in names if not (work / vectors / name).exists()]
+    if missing:
+        raise typer.BadParameter(
+            f"No {', '.join(missing)} in {work / vectors}: run scripts.mini.vectors with "
+            f"{work} and --save-as {vectors} first"
+        )
+    return load_encoded(work, "train", vectors)
 
 
 def fit_once(

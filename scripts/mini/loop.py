@@ -74,8 +74,8 @@ class Training:
 
         accumulate: Computes the gradients of a batch and returns its loss.
         evaluate: Given the mean of the weights.
-        RETURNS: What evaluate said of the last. Only the first of several processes evaluates while
-            they train, and saves.
+        RETURNS: What evaluate said of the last. Only the first of several processes evaluates and
+            saves; the others return None.
         """
         losses: list[float] = []
         standing = None
@@ -95,7 +95,9 @@ class Training:
                 progress.write(f"step {self.step} loss {loss:.4f} {standing}")
             if self.step % save_every == 0 or self.done >= 1:
                 self._save()
-        return evaluate(self.average.module) if standing is None else standing
+        if is_first and standing is None:
+            standing = evaluate(self.average.module)
+        return standing
 
     def _take_step(self, accumulate: Callable[[], float]) -> float:
         factor = min(1.0, (self.step + 1) / self.warmup) * max(LAST_RATE, 1 - self.done)
@@ -131,4 +133,5 @@ class Training:
         if self.processes.is_first:
             self.rng.setstate(state["rng"])
         else:
-            self.rng.seed(f"{self.processes.rank} {self.step}")
+            # Not that of the first, nor once more what this process has begun with.
+            self.rng.seed(f"{self.rng.random()} {self.step}")

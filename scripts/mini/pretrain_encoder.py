@@ -83,7 +83,16 @@ def main(
         step, elapsed = state["step"], state["elapsed"]
         rng.setstate(state["rng"])
 
+    start = time.time() - elapsed
+
+    def get_done() -> float:
+        """The share of steps, or of minutes, that are over."""
+        return max(step / steps, (time.time() - start) / (60 * max_minutes))
+
     def save() -> None:
+        # First: once the checkpoint says that all is done, nothing is written any more.
+        encoder.save_pretrained(work / "encoder")
+        tokenizer.save_pretrained(work / "encoder")
         save_checkpoint(
             checkpoint,
             encoder=encoder.state_dict(),
@@ -92,13 +101,10 @@ def main(
             elapsed=time.time() - start,
             rng=rng.getstate(),
         )
-        encoder.save_pretrained(work / "encoder")
-        tokenizer.save_pretrained(work / "encoder")
 
-    start, losses, hits = time.time() - elapsed, [], []
+    losses, hits = [], []
     progress = tqdm(total=steps, initial=step, mininterval=10)
-    done = step / steps
-    while done < 1:
+    while (done := get_done()) < 1:
         optimizer.param_groups[0]["lr"] = (
             learning_rate * min(1.0, (step + 1) / warmup) * max(0.02, 1 - done)
         )
@@ -108,7 +114,6 @@ def main(
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
         step += 1
-        done = max(step / steps, (time.time() - start) / (60 * max_minutes))
         losses.append(loss.item())
         hits.append(retrieved)
         progress.update()
@@ -119,7 +124,8 @@ def main(
             )
         if step % save_every == 0:
             save()
-    save()
+    if losses:
+        save()
 
 
 if __name__ == "__main__":

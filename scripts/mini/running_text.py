@@ -5,19 +5,24 @@ Anything that was ever written can be had this way, in languages and of kinds th
 summarized ("Make Lead Bias in Your Favor", Zhu et al. 2021, https://arxiv.org/abs/1912.11602; the
 strategy "Lead" of PEGASUS, Zhang et al. 2020, https://arxiv.org/abs/1912.08777). A head that has
 seen it is far less wrong about kinds of text that it has not.
+
+Running text and summarization sets may have sources in common: a passage that has a sentence of a
+val or test document is left out.
 """
 
 import lzma
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import typer
-from spacy.language import Language
+from spacy.tokens import Span
 
 from scripts.corpora import Corpus
+from scripts.mini.held_out import HeldOut, find_held_out
 from scripts.mini.prepare import build_pipeline, prepare_corpora
 
 SET = "running_text"
@@ -28,8 +33,14 @@ LEAST_SENTS = 5
 LEAST_BYTES, MOST_BYTES = 800, 12_000
 
 
+@dataclass(frozen=True)
 class RunningText(Corpus):
-    """``LANG.txt.xz``: a paragraph or sentence a line, a blank line between passages."""
+    """``LANG.txt.xz``: a paragraph or sentence a line, a blank line between passages.
+
+    held_out: Documents that no passage may have a sentence of.
+    """
+
+    held_out: HeldOut
 
     def read(self, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield passages in an order of chance, as records like those of any set."""
@@ -42,13 +53,15 @@ class RunningText(Corpus):
         rng.shuffle(passages)
         found = False
         for number, passage in enumerate(passages):
-            if record := cut_lead(nlp, passage, rng.choice(LEAD_SENTS)):
+            sents = list(nlp(passage).sents)
+            record = cut_lead(passage, sents, rng.choice(LEAD_SENTS))
+            if record and not self.held_out.has_any(sent.text for sent in sents):
                 found = True
                 yield {"id": f"{self.lang}-{number}", **record}
         if not found:
             raise ValueError(
                 f"{self.path} has no passage of {LEAST_BYTES:,} to {MOST_BYTES:,} bytes and enough "
-                "sentences. Passages are divided by blank lines"
+                "sentences, none of a val or test document. Passages are divided by blank lines"
             )
 
     def _read_passages(self) -> Iterator[str]:
@@ -59,9 +72,8 @@ class RunningText(Corpus):
                     yield passage
 
 
-def cut_lead(nlp: Language, passage: str, n_sents: int) -> dict[str, Any] | None:
+def cut_lead(passage: str, sents: Sequence[Span], n_sents: int) -> dict[str, Any] | None:
     """The first sentences as ``references``, the rest as ``text``; None where that is too short."""
-    sents = list(nlp(passage).sents)
     if len(sents) < n_sents + LEAST_SENTS:
         return None
     start = sents[n_sents].start_char
@@ -77,7 +89,11 @@ def find_running_text(data: Path) -> list[RunningText]:
     paths = sorted(folder.glob("*.txt.xz"))
     if not paths:
         raise typer.BadParameter(f"{folder} has no running text, LANG.txt.xz")
-    return [RunningText(path, f"{SET}.{path.name.split('.')[0]}", "train") for path in paths]
+    languages = [path.name.split(".")[0] for path in paths]
+    return [
+        RunningText(path, f"{SET}.{lang}", "train", find_held_out(data, lang))
+        for path, lang in zip(paths, languages, strict=True)
+    ]
 
 
 def main(

@@ -10,9 +10,7 @@ import torch
 import typer
 
 from scripts.mini.common import save_checkpoint
-from scripts.mini.documents import find_prepared
-from scripts.mini.encoded import load_encoded
-from scripts.mini.fit import RATE, REGRET, Sets, fit_head, load_sets
+from scripts.mini.fit import RATE, REGRET, Sets, fit_head, load_more, load_sets
 from scripts.mini.languages import load_offsets
 from scripts.mini.layers import FINAL
 from scripts.mini.model_directory import read_head_weights
@@ -76,24 +74,6 @@ def choose_sets(sets: Sets, names: list[str]) -> Sets:
     if unknown := sorted(set(names) - known):
         raise typer.BadParameter(f"No {', '.join(unknown)}. There are: {', '.join(sorted(known))}")
     return {name: sets[name] for name in sets if name.partition(".")[0] in names}
-
-
-def load_more(work: Path, vectors: str) -> Sets:
-    """Training documents of another work folder.
-
-    RAISES: typer.BadParameter if it has none, or not their vectors.
-    """
-    prepared = find_prepared(work, "train")
-    if not prepared:
-        raise typer.BadParameter(f"{work / 'prepared'} has no training documents: prepare some")
-    names = [path.name for path in prepared.values()]
-    missing = [name for name in names if not (work / vectors / name).exists()]
-    if missing:
-        raise typer.BadParameter(
-            f"No {', '.join(missing)} in {work / vectors}: run scripts.mini.vectors with "
-            f"{work} and --save-as {vectors} first"
-        )
-    return load_encoded(work, "train", vectors)
 
 
 def _load_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -57,9 +57,8 @@ def main(
     seed: int = 0,
 ) -> None:
     processes = Processes.join()
-    seed_everything(seed)
     # Every process has the same weights and its own documents.
-    rng = random.Random(seed + processes.rank)
+    rng = seed_everything(seed, processes.rank)
     pairs = read_pairs(work) if n_pairs else None
     device = get_device()
     tokenizer = AutoTokenizer.from_pretrained(work / "encoder")

@@ -38,7 +38,7 @@ def read_chunks(path: Path) -> Iterator[str]:
 
 
 def sample_language(paths: list[Path], n_chars: int, rng: random.Random) -> list[str]:
-    """A random sample of about ``n_chars`` characters, half of it from each kind of file."""
+    """A random sample of about ``n_chars`` characters, as much from each file."""
     chunks = []
     for path in paths:
         lines = list(read_chunks(path))

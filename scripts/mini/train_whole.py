@@ -164,9 +164,8 @@ def main(
     seed: int = 0,
 ) -> None:
     processes = Processes.join()
-    seed_everything(seed)
     # Every process has the same weights and its own documents.
-    rng = random.Random(seed + processes.rank)
+    rng = seed_everything(seed, processes.rank)
     pairs = read_pairs(work) if n_pairs else None
     sets = load_encoded(work, "train", vectors)
     val = {

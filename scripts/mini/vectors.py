@@ -5,6 +5,7 @@ documents are encoded a second time in disguise, as in a script or a language th
 lacks, so that a head can learn to do without.
 """
 
+import hashlib
 import random
 from collections import Counter
 from pathlib import Path
@@ -31,6 +32,20 @@ def encode_set(encoder: Encoder, documents: list[Document]) -> torch.Tensor:
     return torch.cat([encoder(chunk).half().cpu() for chunk in bar])
 
 
+def check_folder(folder: Path, encoder: str) -> None:
+    """RAISES: typer.BadParameter if it has vectors of another encoder.
+
+    encoder: The hash of its weights, which older files do not have.
+    """
+    for path in sorted(folder.glob("*.pt")):
+        # The vectors themselves stay on disk.
+        state = torch.load(path, weights_only=True, mmap=True)
+        if state.get("encoder", encoder) != encoder:
+            raise typer.BadParameter(
+                f"{path} has vectors of another encoder: remove {folder} or use another --save-as"
+            )
+
+
 def main(
     work: Path = typer.Argument(..., exists=True, help="Holds prepared/, gets vectors/"),
     model: Path = typer.Argument(..., exists=True, help="Model directory with the encoder"),
@@ -42,6 +57,9 @@ def main(
     save_as: str = typer.Option("vectors", help="Name of the folder"),
     seed: int = 0,
 ) -> None:
+    weights = (model / "encoder" / "model.safetensors").read_bytes()
+    fingerprint = hashlib.sha256(weights).hexdigest()
+    check_folder(work / save_as, fingerprint)
     encoder = Encoder(model, int8)
     (work / save_as).mkdir(exist_ok=True)
     for split in ("val", "test", "train"):
@@ -63,7 +81,13 @@ def main(
             some = sorted(rng.sample(range(len(documents)), count))
             changed = [disguise(documents[i], encoder.shim.tokenizer, rng) for i in some]
             vectors = encode_set(encoder, documents + changed)
-            save_checkpoint(output, vectors=vectors, n_documents=len(documents), disguised=some)
+            save_checkpoint(
+                output,
+                vectors=vectors,
+                n_documents=len(documents),
+                disguised=some,
+                encoder=fingerprint,
+            )
 
 
 if __name__ == "__main__":

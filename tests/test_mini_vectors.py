@@ -1,0 +1,71 @@
+"""The vectors of sentences, kept for heads to train on."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from test_mini_whole import EMBEDDED
+from transformers import AutoTokenizer
+
+from scripts.mini.encoded import load_encoded
+from scripts.mini.prepare import build_pipeline, prepare_document
+from scripts.mini.vectors import main
+
+TEXT = "The boat left the harbour. The ice had closed it for weeks. Now the fishermen are glad."
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Callable[[], None]:
+    """Keeps the vectors of a set of one document."""
+    tokenizer = AutoTokenizer.from_pretrained(EMBEDDED / "encoder")
+    record = {"id": 1, "text": TEXT, "references": ["The boat left."]}
+    (tmp_path / "prepared").mkdir()
+    documents = [prepare_document(build_pipeline("en"), tokenizer, record)]
+    torch.save(documents, tmp_path / "prepared" / "toy.en.train.pt")
+    return partial(
+        main,
+        *(tmp_path, EMBEDDED),
+        disguised=1.0,
+        max_sents=10,
+        max_documents=10,
+        max_val_sents=10,
+        int8=False,
+        save_as="vectors",
+    )
+
+
+def change(path: Path, **others: str) -> None:
+    """Say that vectors are those of another encoder, or of nobody knows which."""
+    state = torch.load(path)
+    del state["encoder"]
+    torch.save({**state, **others}, path)
+
+
+def test_kept_once(keep: Callable[[], None], tmp_path: Path):
+    keep()
+    path = tmp_path / "vectors" / "toy.en.train.pt"
+    written = path.stat().st_mtime_ns
+    keep()
+    assert path.stat().st_mtime_ns == written
+    (own, disguised) = load_encoded(tmp_path, "train")["toy.en"]
+    assert own.n_sents == disguised.n_sents == 3
+    assert disguised.in_disguise
+
+
+def test_another_encoder_needs_another_folder(keep: Callable[[], None], tmp_path: Path):
+    keep()
+    change(tmp_path / "vectors" / "toy.en.train.pt", encoder="another")
+    with pytest.raises(typer.BadParameter, match=r"another encoder: remove .*vectors or use"):
+        keep()
+    keep(save_as="vectors_2")
+    assert (tmp_path / "vectors_2" / "toy.en.train.pt").exists()
+
+
+def test_older_vectors_do(keep: Callable[[], None], tmp_path: Path):
+    keep()
+    change(tmp_path / "vectors" / "toy.en.train.pt")
+    keep()
+    assert len(load_encoded(tmp_path, "train")["toy.en"]) == 2
