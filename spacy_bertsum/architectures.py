@@ -53,7 +53,8 @@ def build_bertsum_transformer(
         directory. It is read in nlp.initialize(); a trained pipeline carries its own.
     max_length: Word pieces in a window, special ones included; by default 512, or as many as the
         encoder has positions for. Longer documents become several windows.
-    overlap: Word pieces that neighbouring windows share, at most.
+    overlap: Word pieces that neighbouring windows share, at most, and at most half a window where
+        `max_length` is none.
     max_batch_tokens: Word pieces, padding included, that enter the encoder at once in prediction.
         In training that is the batch that the training loop makes.
     mixed_precision: Matrix products in float16 on a GPU, and in bfloat16 on a CPU that has

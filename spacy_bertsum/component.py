@@ -130,6 +130,7 @@ class BertSum(TrainablePipe):
         scorer: Called by ``nlp.evaluate``.
         """
         self.vocab = vocab
+        self.vocabs: dict[int, Vocab] = {}
         self.model = model
         self.name = name
         self.scorer = scorer
@@ -206,6 +207,7 @@ class BertSum(TrainablePipe):
         self._install_extensions()
         selection = self.selection
         for doc, doc_scores in zip(docs, scores, strict=True):
+            register(self, self.cfg["scores_attr"], doc.vocab)
             extensions.annotate(
                 doc,
                 self.model.ops.to_numpy(doc_scores),

@@ -143,9 +143,8 @@ def summarize_doc(
 
 def _stored_attrs(doc: Doc, spans_key: str) -> dict[str, Any]:
     """The attributes of the summary under a key; if there is none, of whichever there is."""
-    groups = [doc.spans[spans_key]] if spans_key in doc.spans else list(doc.spans.values())
-    found = [group.attrs for group in groups if "scores_attr" in group.attrs]
-    return found[0] if found else {}
+    found = {key: group.attrs for key, group in doc.spans.items() if "scores_attr" in group.attrs}
+    return found.get(spans_key) or next(iter(found.values()), {})
 
 
 def _summarize(

@@ -31,7 +31,7 @@ _BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 _QUOTATION = re.compile('["“”„«»‹›「」『』]')
 _DIGIT = re.compile(r"\d")
 _CAPITALIZED = re.compile(r"\b[^\W\d_]")
-_QUESTION = re.compile("[?？؟;՞፧]\\W*$")
+_QUESTION_MARKS = "?？؟;՞፧"
 
 
 def layout(sents: Sequence[str]) -> numpy.ndarray:
@@ -60,7 +60,7 @@ def layout(sents: Sequence[str]) -> numpy.ndarray:
         "position_in_paragraph": place / size,
         "paragraph": 1 / (1 + paragraph),
         "unterminated": unterminated,
-        "question": [_QUESTION.search(sent) is not None for sent in stripped],
+        "question": [_is_question(sent) for sent in stripped],
         "quotation": [_QUOTATION.search(sent) is not None for sent in stripped],
         "digits": digits * 5,
         "capitals": [_share_of_capitals(sent) for sent in stripped],
@@ -81,6 +81,14 @@ def _find_paragraphs(sents: Sequence[str]) -> numpy.ndarray:
         starts[i] = broken or _BREAK.search(leading) is not None
         broken = _BREAK.search(trailing) is not None
     return starts
+
+
+def _is_question(sent: str) -> bool:
+    """Whether there is a question mark after its last word."""
+    for char in reversed(sent):
+        if char in _QUESTION_MARKS or char.isalnum() or char == "_":
+            return char in _QUESTION_MARKS
+    return False
 
 
 def _share_of_capitals(sent: str) -> float:

@@ -11,9 +11,13 @@ from thinc.types import Floats1d, Floats2d
 
 
 class SentenceEncoder(Protocol):
-    """What has sentence vectors: the component `bertsum`."""
+    """What has sentence vectors: the component `bertsum`.
+
+    vocabs: Those of its documents by id. A component may be that of several pipelines.
+    """
 
     vocab: Vocab
+    vocabs: dict[int, Vocab]
 
     def encode(self, docs: list[Doc]) -> list[Floats2d]: ...
 
@@ -23,9 +27,17 @@ class SentenceEncoder(Protocol):
 _encoders: "WeakValueDictionary[tuple[int, str], SentenceEncoder]" = WeakValueDictionary()
 
 
-def register(encoder: SentenceEncoder, scores_attr: str) -> None:
-    """Let the documents of a pipeline find their encoder."""
-    _encoders[id(encoder.vocab), scores_attr] = encoder
+def register(encoder: SentenceEncoder, scores_attr: str, vocab: Vocab | None = None) -> None:
+    """Let documents find their encoder.
+
+    vocab: Of a document that the encoder's component has scored; None for a component that is
+        new, which takes no document away from another.
+    """
+    if vocab is None:
+        _encoders.setdefault((id(encoder.vocab), scores_attr), encoder)
+    else:
+        encoder.vocabs[id(vocab)] = vocab
+        _encoders[id(vocab), scores_attr] = encoder
 
 
 def score_by_query(

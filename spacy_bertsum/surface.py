@@ -46,13 +46,14 @@ def _fold(spaces: re.Match[str]) -> str:
 def separator(sents: Sequence[str], i: int) -> str:
     """What to print after a sentence where another one of the same text follows it.
 
-    A space in the text after the sentence is kept. Line breaks say nothing, and neither does a
-    missing space, since the next sentence printed is seldom the next one of the text: there, a
-    sentence in Han or Kana takes nothing, any other a space.
+    A space in the text after the sentence is kept, and one line break after a line that ends
+    without punctuation, like a title's. Other line breaks say nothing, and neither does a missing
+    space, since the next sentence printed is seldom the next one of the text: there, a sentence in
+    Han or Kana takes nothing, any other a space.
 
     sents: The sentences of a document, one after another with all whitespace between them.
     i: The index of the sentence.
-    RETURNS: A space, U+3000 where the text has that, or "".
+    RETURNS: A space, U+3000 where the text has that, a line break, or "".
     """
     stripped = sents[i].rstrip()
     spaces = sents[i][len(stripped) :]
@@ -65,6 +66,8 @@ def separator(sents: Sequence[str], i: int) -> str:
         spaces = ""
     if spaces and not _has_break(spaces):
         return "\u3000" if "\u3000" in spaces else " "
+    if spaces and stripped[-1:].isalnum():
+        return "\n"
     return "" if _is_run_on(stripped) else " "
 
 

@@ -74,7 +74,7 @@ _URL_MATCH = re.compile(rf"(?=[!-~]{{1,2000}}$)(?:{URL_PATTERN})").match
 
 # A run of this many symbols is one token. Cut off one by one, as spaCy does, the time they take
 # grows with the square of their number: 7 seconds for 10,000 exclamation marks.
-_LONG_RUN = r"[^\w\s]{64,}"
+_LONG_RUN = r"(?:[^\w\s]|_){64,}"
 
 
 def create_multilingual_tokenizer() -> Callable[[Language], Tokenizer]:
@@ -92,7 +92,7 @@ def create_multilingual_tokenizer() -> Callable[[Language], Tokenizer]:
     def tokenizer_factory(nlp: Language) -> Tokenizer:
         defaults = nlp.Defaults
         prefixes = [_LONG_RUN, *(defaults.prefixes or ())]
-        suffixes = [rf"(?<![^\w\s]){_LONG_RUN}", *(defaults.suffixes or ())]
+        suffixes = [rf"(?<![^\w\s])(?<!_){_LONG_RUN}", *(defaults.suffixes or ())]
         infixes = [_URL, *(defaults.infixes or ()), *INFIXES]
         return Tokenizer(
             nlp.vocab,

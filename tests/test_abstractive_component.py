@@ -124,6 +124,26 @@ def test_scripts_of_one_language(seq2seq: dict[str, Path], monkeypatch: Any):
     assert first == ["zho_Hans", "zho_Hant"]
 
 
+@pytest.mark.parametrize("target, is_copy", [("zh", True), ("zho_Hans", True), ("zh-Hant", False)])
+def test_other_script_of_the_same_language_is_no_copy(
+    seq2seq: dict[str, Path], target: str, is_copy: bool
+):
+    nlp = make(seq2seq["nllb"], target=target, lang="zh")
+    doc = nlp("市长开了一个游泳池。它花了四百万欧元。纳税人支付了这笔钱。")
+    support = doc._.get(nlp.get_pipe("bertsum_abs").cfg["summary_attr"] + "_support")
+    assert (support[0].score == 1.0 and support[0].text in doc.text) == is_copy
+
+
+def test_language_that_is_none_changes_nothing(seq2seq: dict[str, Path]):
+    nlp = make(seq2seq["nllb"], target="fr")
+    nlp(ENGLISH)
+    component = nlp.get_pipe("bertsum_abs")
+    before = dict(component.cfg)
+    with pytest.raises(ValueError, match="can't write the language 'xyz'"):
+        component.target_lang = "xyz"
+    assert component.cfg == before
+
+
 @pytest.mark.parametrize(
     "family, target, first", [("mt5_crosslingual", "gd", 23), ("encoder_decoder", "fr", "<2fr>")]
 )

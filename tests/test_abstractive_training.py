@@ -9,6 +9,7 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import spacy
 import srsly
@@ -16,7 +17,7 @@ import torch
 from checkpoints import MAX_POSITIONS
 from seq2seq_checkpoints import make_seq2seq
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Adam
@@ -228,6 +229,18 @@ def test_references_of_a_gold_document():
         "de": ["Kurz."],
         "zh-Hant": ["一", "二"],
     }
+
+
+def test_references_of_stored_and_of_scored_documents():
+    nlp = spacy.blank("en")
+    fields = {"summary": ["Short.", "Brief."], "summaries": {"de": ["Kurz.", "Knapp."]}}
+    gold = make_example_without_pipe(nlp, "One here. Two there.", **fields)
+    expected = {"en": ["Short.", "Brief."], "de": ["Kurz.", "Knapp."]}
+    # Lists come back from it as tuples.
+    (stored,) = DocBin(docs=[gold], store_user_data=True).get_docs(nlp.vocab)
+    assert find_references(stored, "de", "summary_de") == expected
+    gold.user_data["._.", "summary_scores", None, None] = numpy.zeros(2)
+    assert find_references(gold, "de", "summary_de") == expected
 
 
 def make_example_without_pipe(nlp: Language, text: str, **fields: Any) -> Doc:

@@ -73,6 +73,15 @@ def test_annotate_sets_everything(doc):
     assert_array_equal(doc._.summary_scores, numpy.array(SCORES, dtype="float32"))
 
 
+def test_other_spans_under_the_name_of_the_summary_hide_nothing(nlp):
+    doc = nlp(TEXT)
+    install("extract", "extract_scores", "extract_again", spans_key="extract")
+    names = {"spans_key": "extract", "summary": "extract", "scores_attr": "extract_scores"}
+    annotate(doc, SCORES, Selection(n_sents=1), **names)
+    doc.spans["summary"] = [doc[0:3]]
+    assert doc._.summarize() == doc._.extract == "The old bridge was closed on Monday."
+
+
 def test_scores_are_in_the_order_of_the_summary(nlp):
     doc = nlp(TEXT)
     annotate(doc, SCORES[::-1], Selection(n_sents=3, order="score"))

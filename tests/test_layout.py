@@ -1,3 +1,5 @@
+import time
+
 import numpy
 import pytest
 
@@ -13,6 +15,20 @@ SENTS = [
 
 def column(sents: list[str], name: str) -> list[float]:
     return pytest.approx(layout(sents)[:, FEATURES.index(name)].tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "sent, expected",
+    [("Why?", 1), ("“Why?”, he", 0), ("Why?”)…  ", 1), ("为什么？」", 1), ("?_", 0), ("", 0)],
+)
+def test_question_marks_after_the_last_word(sent: str, expected: int):
+    assert column([sent], "question") == [expected]
+
+
+def test_many_question_marks_take_no_longer_than_others():
+    start = time.process_time()
+    layout(["? " * 100_000 + "x"])
+    assert time.process_time() - start < 5
 
 
 def test_line_breaks_divide_paragraphs():

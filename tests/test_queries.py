@@ -13,6 +13,11 @@ TEXT = (
     "station stops at the door."
 )
 
+CNN = {
+    **{"width": 8, "depth": 1, "embed_size": 100, "window_size": 1, "maxout_pieces": 2},
+    **{"subword_features": True, "pretrained_vectors": None},
+}
+
 
 @pytest.fixture(scope="module")
 def nlp() -> Language:
@@ -71,6 +76,27 @@ def test_limits_hold(doc: Doc):
 def test_bad_settings(doc: Doc, settings: dict, match: str):
     with pytest.raises(ValueError, match=match):
         doc._.summarize(**settings)
+
+
+def test_component_of_two_pipelines(nlp: Language, doc: Doc):
+    other = spacy.blank("en")
+    other.add_pipe("sentencizer")
+    other.add_pipe("bertsum", source=nlp)
+    assert other(TEXT)._.summarize(query="bus") == doc._.summarize(query="bus")
+
+
+def test_another_component_takes_no_document_away(nlp: Language, doc: Doc):
+    other = spacy.blank("en", vocab=nlp.vocab)
+    model = {
+        "@architectures": "spacy-bertsum.BertSum.v1",
+        "tok2vec": {
+            "@architectures": "spacy-bertsum.SentencePooling.v1",
+            "tok2vec": {"@architectures": "spacy.HashEmbedCNN.v2", **CNN},
+        },
+        "head": {"@architectures": "spacy-bertsum.LinearHead.v1"},
+    }
+    other.add_pipe("bertsum", config={"model": model})
+    assert "bus" in doc._.summarize(query="bus")
 
 
 def test_stored_documents_need_the_vocabulary(nlp: Language, doc: Doc):

@@ -28,6 +28,7 @@ from spacy_bertsum.training.batches import Batches
 from spacy_bertsum.training.checkpoint import (
     Checkpoint,
     Progress,
+    checksum_corpus,
     fill,
     find_changes,
     replace_directory,
@@ -329,6 +330,19 @@ def test_settings_that_may_change(data: Path):
         "corpora.train.limit",
         "training.max_epochs",
     ]
+
+
+def test_a_folder_of_the_name_of_a_setting_is_no_corpus(tmp_path: Path, monkeypatch):
+    (tmp_path / "de").mkdir()
+    monkeypatch.chdir(tmp_path)
+    corpus = {"@readers": "spacy-bertsum.JsonlCorpus.v1", "path": "train.jsonl", "lang": "de"}
+    config = {"corpora": {"train": corpus}, "training": {"train_corpus": "corpora.train"}}
+    (tmp_path / "train.jsonl").write_text("{}")
+    before = checksum_corpus(config)
+    (tmp_path / "de" / "other").touch()
+    assert checksum_corpus(config) == before
+    (tmp_path / "train.jsonl").write_text("{ }")
+    assert checksum_corpus(config) != before
 
 
 @pytest.mark.parametrize("finished", [False, True])

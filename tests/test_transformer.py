@@ -49,6 +49,20 @@ def test_forward_equals_plain_transformers(checkpoint: Path, docs: list[Doc]):
         assert_allclose(vectors, expected.detach().numpy(), atol=1e-5)
 
 
+def test_windows_of_a_small_encoder_share_at_most_half(checkpoint: Path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    doc = nlp("The pool has opened again today. " * 60)
+    transformer = build_bertsum_transformer(str(checkpoint))
+    transformer.initialize()
+    size = min(get_shim(transformer).max_length(), 512)
+    pieces = pieces_of(transformer, [doc])
+    windows = pieces.packed.windows[0]
+    read = sum(len(window) for window in windows)
+    assert size < 256
+    assert read <= 2 * 60 + len(windows)
+
+
 def test_gradients_equal_plain_torch(checkpoint: Path, docs: list[Doc]):
     doc = docs[1]
     layer = build_sentence_encoder(make_transformer(checkpoint))

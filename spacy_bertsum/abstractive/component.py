@@ -394,11 +394,11 @@ class BertSumAbs(TrainablePipe):
 
     @target_lang.setter
     def target_lang(self, lang: str) -> None:
+        self.model.shims[0].check_target(lang)
         if self.cfg["summary_attr"] == attributes.attribute_name(self.target_lang):
             self.cfg["summary_attr"] = attributes.attribute_name(lang)
             attributes.install(self.cfg["summary_attr"])
         self.cfg["target_lang"] = lang
-        self.model.shims[0].check_target(lang)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the settings, and the checkpoint in the directory "model" as it is on a hub."""

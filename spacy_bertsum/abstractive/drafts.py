@@ -15,6 +15,9 @@ from .settings import Passage
 from .support import Support
 from .windows import make_windows, text_of
 
+# Not the scripts that a text is in whose language alone is known, which is all that is detected.
+OTHER_SCRIPTS = ("zh-Hant", "sr-Latn", "az-Cyrl", "kk-Latn", "mn-Mong", "pa-Arab", "uz-Cyrl")
+
 
 @dataclass
 class Written:
@@ -64,7 +67,8 @@ def make_draft(doc: Doc, cfg: Mapping[str, Any], name: str) -> Written:
     if lang in MULTIPLE:
         lang = detect_language(doc.text)
     is_same = lang == "und" or normalize(lang) == normalize(cfg["target_lang"])
-    is_same |= lang == base(cfg["target_lang"])
+    target = normalize(cfg["target_lang"])
+    is_same |= lang == base(target) and target not in OTHER_SCRIPTS
     return Written([], spans, lang, is_copy=is_same and cfg["source"] == "summary")
 
 

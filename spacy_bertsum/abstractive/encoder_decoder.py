@@ -13,9 +13,6 @@ from ..pretrained import find_model, load_model
 from .checkpoint import ALL, Checkpoint, Seq2SeqShim
 from .codes import normalize
 
-# Positions of the decoder, which reads no more than it has written.
-N_POSITIONS = 512
-
 
 class EncoderDecoderShim(Seq2SeqShim):
     """An encoder-decoder that is made on ``initialize``; see `make_checkpoint`."""

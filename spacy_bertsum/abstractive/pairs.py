@@ -21,7 +21,7 @@ _PREFIX = attribute_name("")
 def find_references(doc: Doc, target_lang: str, summary_attr: str) -> dict[str, list[str]]:
     """The reference summaries of a gold document by language.
 
-    These are ``doc._.summary_<lang>``, a string or a list of alternatives, and what stands in
+    These are ``doc._.summary_<lang>``, a string or several alternatives, and what stands in
     `summary_attr` for the target language. Without one in the document's own language,
     ``doc._.summary`` is that.
     """
@@ -29,24 +29,24 @@ def find_references(doc: Doc, target_lang: str, summary_attr: str) -> dict[str, 
     gold = {
         key[1]: value
         for key, value in doc.user_data.items()
-        if isinstance(key, tuple) and key[0] == "._." and key[2] is None and value
+        if isinstance(key, tuple) and key[0] == "._." and key[2] is None and _is_text(value)
     }
     found = {
         normalize(name.removeprefix(_PREFIX).replace("_", "-")): value
         for name, value in gold.items()
-        if name.startswith(_PREFIX) and _is_text(value)
+        if name.startswith(_PREFIX)
     }
-    if _is_text(gold.get(SUMMARY)):
+    if SUMMARY in gold:
         found.setdefault(normalize(get_lang(doc)), gold[SUMMARY])
-    if _is_text(gold.get(summary_attr)):
+    if summary_attr in gold:
         found[normalize(target_lang)] = gold[summary_attr]
     return {lang: [v] if isinstance(v, str) else list(v) for lang, v in found.items()}
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) or (
-        isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
-    )
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(item, str) for item in value)
+    return isinstance(value, str) and bool(value)
 
 
 def make_pairs(example: Example, cfg: Mapping[str, Any], model: Model, name: str) -> Iterator[Pair]:

@@ -95,10 +95,10 @@ def make_variants(
 
 def _find(sents: list[Span], sentence: int | Span) -> int:
     if isinstance(sentence, Span):
-        starts = [sent.start for sent in sents]
-        if sentence.start not in starts:
+        bounds = [(sent.start, sent.end) for sent in sents]
+        if sentence.doc is not sents[0].doc or (sentence.start, sentence.end) not in bounds:
             raise ValueError(f"{sentence.text!r} is none of the document's sentences")
-        return starts.index(sentence.start)
+        return bounds.index((sentence.start, sentence.end))
     if not 0 <= sentence < len(sents):
         raise ValueError(f"There is no sentence {sentence}: the document has {len(sents)}")
     return sentence

@@ -58,10 +58,13 @@ def make_pieces(
 
     max_length: The length of a window in pieces; by default DEFAULT_MAX_LENGTH, or what the
         encoder can take.
+    overlap: Pieces that windows share, at most; where `max_length` is none, at most half of it.
     """
     limit = shim.max_length()
     if max_length is None:
         max_length = min(limit, DEFAULT_MAX_LENGTH)
+        # In a small encoder each window would read all but a sentence of the one before again.
+        overlap = min(overlap, max_length // 2)
     elif max_length > limit:
         raise ValueError(
             f"max_length = {max_length} is more than the {limit} word pieces that this encoder "

@@ -179,14 +179,16 @@ def find_changes(old: Config, new: Config) -> list[str]:
 
 
 def checksum_corpus(config: Config) -> str:
-    """The checksum of the files and directories that the training corpus names.
+    """The checksum of the files and directories that the training corpus names, in what is called
+    a path.
 
     config: An interpolated config.
     """
     section: Any = config
     for key in config["training"]["train_corpus"].split("."):
         section = section[key]
-    paths = [Path(value) for value in _flatten(section).values() if isinstance(value, str | Path)]
+    named = [value for key, value in _flatten(section).items() if key.endswith("path") and value]
+    paths = [Path(value) for value in named if isinstance(value, str | Path)]
     return " ".join(get_checksum(path) for path in paths if path.exists())
 
 
