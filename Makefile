@@ -2,12 +2,13 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test lint
 demo: $(VENV)/installed
 	$(BIN)/python -m spacy bertsum summarize assets/sample
 
-test: $(VENV)/installed
+test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
 
 lint:
@@ -16,5 +17,9 @@ lint:
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[test]"
+	$(INSTALL) -e .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(INSTALL) -e ".[test]"
 	touch $@
