@@ -16,6 +16,7 @@ _RUNS_ON = (
 )
 _runs_on = re.compile(f"[{_RUNS_ON}]").match
 _find_units = re.compile(rf"(?P<char>[{_RUNS_ON}])|(?:(?![{_RUNS_ON}])\w)+").finditer
+_has_no_full_stop = re.compile("[\u0e00-\u0eff]").match
 # Punctuation that Chinese shares with other scripts: what stands beyond it says which it is here.
 _SHARED = "‘’“”…—·"
 _BREAKS = "\n\v\f\r\x1c-\x1e\x85\u2028\u2029"
@@ -47,9 +48,9 @@ def separator(sents: Sequence[str], i: int) -> str:
     """What to print after a sentence where another one of the same text follows it.
 
     A space in the text after the sentence is kept, and one line break after a line that ends
-    without punctuation, like a title's. Other line breaks say nothing, and neither does a missing
-    space, since the next sentence printed is seldom the next one of the text: there, a sentence in
-    Han or Kana takes nothing, any other a space.
+    without punctuation, like a title's, but for Thai and Lao, which have no full stop. Other line
+    breaks say nothing, and neither does a missing space, since the next sentence printed is seldom
+    the next one of the text: there, a sentence in Han or Kana takes nothing, any other a space.
 
     sents: The sentences of a document, one after another with all whitespace between them.
     i: The index of the sentence.
@@ -66,7 +67,7 @@ def separator(sents: Sequence[str], i: int) -> str:
         spaces = ""
     if spaces and not _has_break(spaces):
         return "\u3000" if "\u3000" in spaces else " "
-    if spaces and stripped[-1:].isalnum():
+    if spaces and stripped[-1:].isalnum() and not _has_no_full_stop(stripped[-1]):
         return "\n"
     return "" if _is_run_on(stripped) else " "
 
