@@ -74,21 +74,22 @@ _ORDINAL_LANGUAGES = (
 )
 
 # The same by language: abbreviations that sentencex lacks and that end no sentence.
+_SOUTH_SLAVIC = "npr|mil|tj|ul|tzv|dr"
 _NO_FULL_STOP_IN = {
     lang: regex.compile(rf"(?<!\w)(?:{words})\.[^\S\n]+")
     for lang, words in {
-        "bs": r"npr|mil|tj|ul|tzv|dr",
+        "bs": _SOUTH_SLAVIC,
         "cs": r"Ph\.D|tzv|tj|např|mil",
         "de": r"(?:de[rmns]|die|das|[ai]m|zu[mr]|vom) \d\d?",
         "el": r"τετρ|χλμ|εκατ|δισ",
         "en": r"Ms",
-        "hr": r"npr|mil|tj|ul|tzv|dr",
+        "hr": _SOUTH_SLAVIC,
         "hu": r"[Kk]b|ún|ill|Dr|özv|id|ifj",
         "id": r"Jl|Ir|Rp|Drs",
         "lo": r"ດຣ|ພນ",
         "pl": r"tzw|tj|m\.in|ul|im|godz|tys|prof|hab",
         "pt": r"Srta|Av",
-        "sr": r"npr|mil|tj|ul|tzv|dr|нпр|мил|тј|ул|тзв|др",
+        "sr": rf"{_SOUTH_SLAVIC}|нпр|мил|тј|ул|тзв|др",
         "sv": r"dvs|milj|t\.ex|bl\.a|kl",
         "sw": r"Dkt|Mh|Bw|Bi",
         "tr": r"Doç|Av",
@@ -103,7 +104,7 @@ _FULL_STOP_IN_ENGLISH = regex.compile(
 )
 
 # In a language with full stops, spaces end no sentence.
-_LAO_FULL_STOP = re.compile(r"[\u0e80-\u0eff]\.\s*")
+_LAO_FULL_STOP = re.compile(r"[\u0e80-\u0eff]\.")
 
 # Between two straight quotes sentencex finds no sentence. But in Hebrew words they are gershayim,
 # and an apostrophe is a letter, or after punctuation the end of a quotation.
@@ -129,9 +130,9 @@ def find_sentences(text: str, lang: str) -> list[int]:
     A sentence also ends at a line break, unless the text is wrapped: the line has 40 characters
     or more and the next one begins with a lower-case letter; in a block with such a line, and no
     line over 100 characters, also where the next word did not fit on the line. In a script without
-    capitals, nine of ten lines must be so full. White space after
-    a sentence belongs to it, and so do pieces without a letter or digit; a piece without letters,
-    like the number of a list item, belongs to what follows.
+    capitals, nine of ten lines must be so full. White space after a sentence belongs to it, and so
+    do pieces without a letter or digit; a piece without letters, like the number of a list item,
+    belongs to what follows.
 
     text (str): The text, with any line breaks.
     lang (str): The ISO 639 code of its language. For one that sentencex does not know, the rules
@@ -210,7 +211,7 @@ def _sentences(paragraph: str, lang: str) -> Iterator[int]:
                 yield start
 
 
-def _ends(pattern: Any, paragraph: str) -> Iterator[int]:
+def _ends(pattern: regex.Pattern[str], paragraph: str) -> Iterator[int]:
     return (match.end() for match in pattern.finditer(paragraph))
 
 

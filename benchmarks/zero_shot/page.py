@@ -23,18 +23,18 @@ is won: of sets with long references shares are larger here.
 **bold**: a language that the head was not trained on. "others": the mean over all languages that no
 head was trained on. "Left out": the mean over the languages of what the head that was trained on
 all but that one reaches in it."""
+ENCODER = """\
+the encoder is that of the embedded model, frozen, which **has** been trained on summaries in all of
+these languages, and on translations: those rows say what the head's training languages matter, not
+what a model would do in a language that nobody ever summarized for it."""
 ABOUT_INPUTS = {
-    VECTORS: """\
-With *vectors and features* the encoder is that of the embedded model, frozen, which **has** been
-trained on summaries in all of these languages, and on translations: those rows say what the head's
-training languages matter, not what a model would do in a language that nobody ever summarized for
-it.""",
-    AS_SHIPPED: """\
+    VECTORS: f"With *vectors and features* {ENCODER}",
+    AS_SHIPPED: f"""\
 *As the embedded model's head* is trained: vectors and features; half of the training documents in
 each batch are moved into another language, the one left out among them: the mean difference
 between the vectors of translations is added to theirs; and passages of running text, in that
 language as well, are beside them, whose own first sentences are the reference. That takes parallel
-sentences and running text, and no summaries.""",
+sentences and running text, and no summaries. Here, too, {ENCODER}""",
     FEATURES: """\
 With *features alone* the head sees no vectors, only position, length, centrality and layout:
 neither it nor anything before it has learnt from a document in another language.""",

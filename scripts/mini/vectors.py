@@ -5,7 +5,6 @@ documents are encoded a second time in disguise, as in a script or a language th
 lacks, so that a head can learn to do without.
 """
 
-import hashlib
 import random
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import torch
 import typer
 from tqdm import tqdm
+from weasel.util.hashing import get_checksum
 
 from scripts.mini.common import save_checkpoint
 from scripts.mini.disguise import disguise
@@ -35,7 +35,7 @@ def encode_set(encoder: Encoder, documents: list[Document]) -> torch.Tensor:
 def check_folder(folder: Path, encoder: str) -> None:
     """RAISES: typer.BadParameter if it has vectors of another encoder.
 
-    encoder: The hash of its weights, which older files do not have.
+    encoder: The checksum of its weights, which older files do not have.
     """
     for path in sorted(folder.glob("*.pt")):
         # The vectors themselves stay on disk.
@@ -57,9 +57,8 @@ def main(
     save_as: str = typer.Option("vectors", help="Name of the folder"),
     seed: int = 0,
 ) -> None:
-    weights = (model / "encoder" / "model.safetensors").read_bytes()
-    fingerprint = hashlib.sha256(weights).hexdigest()
-    check_folder(work / save_as, fingerprint)
+    checksum = get_checksum(model / "encoder" / "model.safetensors")
+    check_folder(work / save_as, checksum)
     encoder = Encoder(model, int8)
     (work / save_as).mkdir(exist_ok=True)
     for split in ("val", "test", "train"):
@@ -86,7 +85,7 @@ def main(
                 vectors=vectors,
                 n_documents=len(documents),
                 disguised=some,
-                encoder=fingerprint,
+                encoder=checksum,
             )
 
 
