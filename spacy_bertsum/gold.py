@@ -12,6 +12,7 @@ from spacy.tokens import Doc, Span
 
 from . import extensions
 from .abstractive.attributes import attribute_name, install
+from .abstractive.codes import base
 from .language import LANG, detect_language
 from .oracle import greedy_oracle
 from .records import Record
@@ -51,7 +52,8 @@ def find_gold(
     record's makes sentences of its own, which are never gold. Labels are taken as they are; without
     them, the greedy oracle chooses.
 
-    Without a reference in the language of the text there is no oracle, and `chosen` is None.
+    Without a reference in the language of the text, in whatever script or region its code names,
+    there is no oracle, and `chosen` is None.
 
     A reference that shares no word with any sentence (another language, another text) leaves
     `chosen` None: nothing is known about the sentences then, and a model that learns from them that
@@ -67,7 +69,9 @@ def find_gold(
         candidates = list(range(len(starts)))
     else:
         starts, candidates = _align(doc, record.sents)
-    references = record.references or dict(record.summaries).get(lang)
+    references = record.references or [
+        text for code, texts in record.summaries if base(code) == base(lang) for text in texts
+    ]
     if record.labels is not None:
         pairs = zip(candidates, record.labels, strict=True)
         chosen = sorted({i for i, label in pairs if label})

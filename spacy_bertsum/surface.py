@@ -5,6 +5,7 @@ Thai, Lao, Khmer and Burmese, which put nothing between words, do put a space be
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from operator import add
 
@@ -19,6 +20,8 @@ _find_units = re.compile(rf"(?P<char>[{_RUNS_ON}])|(?:(?![{_RUNS_ON}])\w)+").fin
 _has_no_full_stop = re.compile("[\u0e00-\u0eff]").match
 # Punctuation that Chinese shares with other scripts: what stands beyond it says which it is here.
 _SHARED = "‘’“”…—·"
+# May stand behind the last word or full stop; "]" is that of a note.
+_CLOSING = "\"'’”“»«›‹」』)）\ufe0e\ufe0f"
 _BREAKS = "\n\v\f\r\x1c-\x1e\x85\u2028\u2029"
 _has_break = re.compile(f"[{_BREAKS}]").search
 # A single space of any width is left alone: a no-break space before "km", U+3000 after "！".
@@ -67,9 +70,17 @@ def separator(sents: Sequence[str], i: int) -> str:
         spaces = ""
     if spaces and not _has_break(spaces):
         return "\u3000" if "\u3000" in spaces else " "
-    if spaces and stripped[-1:].isalnum() and not _has_no_full_stop(stripped[-1]):
+    if spaces and _is_open(stripped):
         return "\n"
     return "" if _is_run_on(stripped) else " "
+
+
+def _is_open(line: str) -> bool:
+    """Whether there is no punctuation after the last word of a line, in a script that has any."""
+    last = line.rstrip(_CLOSING)[-1:]
+    # Words of Indic scripts end in vowel signs, which are marks.
+    is_word = last != "" and unicodedata.category(last)[0] in "LMN"
+    return is_word and not _has_no_full_stop(last)
 
 
 def separators(sents: Sequence[str]) -> list[str]:

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 import spacy
-from seq2seq_checkpoints import LANGS, SEQ2SEQ_FAMILIES, make_seq2seq
+from seq2seq_checkpoints import LANGS, MAX_POSITIONS, SEQ2SEQ_FAMILIES, make_seq2seq
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
+from transformers import LEDConfig, LEDForConditionalGeneration
 
 from spacy_bertsum.abstractive import generation
+from spacy_bertsum.abstractive.checkpoint import Checkpoint
+from spacy_bertsum.abstractive.drafts import make_draft
 
 ENGLISH = (
     "The town library opens a new reading room on Monday. Many people came to see it. "
@@ -132,6 +135,34 @@ def test_other_script_of_the_same_language_is_no_copy(
     doc = nlp("市长开了一个游泳池。它花了四百万欧元。纳税人支付了这笔钱。")
     support = doc._.get(nlp.get_pipe("bertsum_abs").cfg["summary_attr"] + "_support")
     assert (support[0].score == 1.0 and support[0].text in doc.text) == is_copy
+
+
+@pytest.mark.parametrize(
+    "lang, text, target, is_copy",
+    [
+        ("zh", "市长开了一个游泳池。", "zh-Hans", True),
+        ("zh", "市長開了一個游泳池。", "zh-Hant", True),
+        ("zh", "市長開了一個游泳池。", "zh-Hans", False),
+        ("zh", "市長開了一個游泳池。", "zh", True),
+        ("zh-Hans", "市长。", "zh-TW", False),
+        ("zho", "市长开了一个游泳池。", "zho_Hans", True),
+        ("zh-Hans", "市长。", "zh", True),
+        ("sr", "Градоначелник је отворио базен.", "sr-Latn", False),
+        ("sr", "Gradonačelnik je otvorio bazen.", "sr-Latn", True),
+        ("sr", "Gradonačelnik je otvorio bazen.", "sr-Cyrl", False),
+        ("ar", "افتتح العمدة المسبح.", "arb_Latn", False),
+        ("de", "Das Bad öffnet.", "deu_Latn", True),
+        ("deu_Latn", "Das Bad öffnet.", "de", True),
+        ("ja", "市長がプールを開いた。", "ja-Jpan", True),
+        ("de", "Das Bad öffnet.", "en", False),
+    ],
+)
+def test_copied_in_the_same_script_alone(lang: str, text: str, target: str, is_copy: bool):
+    doc = spacy.blank("xx").make_doc(text)
+    doc.user_data["lang"] = lang
+    doc.spans["summary"] = [doc[:]]
+    cfg = {"source": "summary", "source_lang": None, "spans_key": "summary", "target_lang": target}
+    assert make_draft(doc, cfg, "bertsum_abs").is_copy == is_copy
 
 
 def test_language_that_is_none_changes_nothing(seq2seq: dict[str, Path]):
@@ -430,6 +461,50 @@ def test_generation_settings_reach_the_model(seq2seq: dict[str, Path], monkeypat
     make(seq2seq["m2m"], max_length=7, min_length=7, num_beams=1)(ENGLISH)
     ((_, outputs, _),) = calls
     assert {len(row) for row in outputs} == {7}
+
+
+@pytest.mark.parametrize("family, limit", [("t5", None), ("m2m", MAX_POSITIONS)])
+def test_longest_text_is_that_of_the_setting(
+    family: str, limit: int | None, seq2seq: dict[str, Path], monkeypatch: Any
+):
+    calls = generated(monkeypatch)
+    make(seq2seq[family], max_length=limit or 1100, min_length=limit or 1100, num_beams=1)(ENGLISH)
+    assert {len(row) for _, outputs, _ in calls for row in outputs} == {limit or 1100}
+    if limit:
+        with pytest.raises(ValueError, match=f"at most {limit}.*not {limit + 1}"):
+            make(seq2seq[family], max_length=limit + 1)(ENGLISH)
+        assert len(calls) == 1
+
+
+def test_longest_text_without_a_setting(seq2seq: dict[str, Path]):
+    t5, m2m = (Checkpoint.load(seq2seq[family]) for family in ("t5", "m2m"))
+    direction = m2m.direction("en", "de")
+    assert direction.is_translation
+    assert m2m.default_output(direction, 10) == 52
+    assert m2m.default_output(direction, 60) == MAX_POSITIONS
+    assert t5.default_output(direction, 600) == 1024
+
+
+def test_positions_of_leds_decoder():
+    sizes = {"vocab_size": 8, "d_model": 8, "encoder_layers": 1, "decoder_layers": 1}
+    sizes |= {"encoder_attention_heads": 1, "decoder_attention_heads": 1, "attention_window": 2}
+    sizes |= {"max_encoder_position_embeddings": 16, "max_decoder_position_embeddings": 12}
+    led = object.__new__(Checkpoint)
+    led.model = LEDForConditionalGeneration(LEDConfig(**sizes))
+    assert led.max_output() == 12
+
+
+def test_warning_says_which_limit_ended_a_text(seq2seq: dict[str, Path], monkeypatch: Any):
+    messages = []
+    monkeypatch.setattr(
+        generation.logger, "warning", lambda text, *values: messages.append(text % values)
+    )
+    for limit in (7, MAX_POSITIONS):
+        make(seq2seq["m2m"], max_length=limit, min_length=limit, num_beams=1)(ENGLISH)
+    assert [text.partition("too early: ")[2][:24] for text in messages] == [
+        "raise max_length",
+        "the checkpoint can write",
+    ]
 
 
 def test_special_tokens_in_a_text_are_text(seq2seq: dict[str, Path], monkeypatch: Any):

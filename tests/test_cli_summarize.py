@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 import spacy_bertsum.cli  # noqa: F401
 from spacy_bertsum.cli import summarize as summarize_module
 from spacy_bertsum.cli.pipelines import make_doc
+from spacy_bertsum.cli.results import Results
 
 GARDEN = (
     "The garden opened in June. Volunteers planted ninety fruit trees along the old canal wall "
@@ -234,6 +236,70 @@ def test_resume_takes_up_what_failed_and_what_is_new(run, tmp_path):
     write(tmp_path / "in.jsonl", {"text": "One."}, {"text": "Two."}, {"text": "Three."})
     assert run("in.jsonl", "-o", "out.jsonl").exit_code == 0
     assert [r["summary"] for r in read(tmp_path / "out.jsonl")] == ["One.", "Two.", "Three."]
+
+
+def test_documents_that_have_changed_are_summarized_again(run, tmp_path):
+    write(tmp_path / "in.jsonl", {"text": "One."}, {"text": "Two."}, {"text": "Three."})
+    run("in.jsonl", "-o", "out.jsonl")
+    write(tmp_path / "in.jsonl", {"text": "One."}, {"text": "2."}, {"text": "Three.", "lang": "de"})
+    result = run("in.jsonl", "-o", "out.jsonl")
+    assert result.exit_code == 0
+    assert "Documents summarized: 2, skipped: 1" in result.stderr
+    records = read(tmp_path / "out.jsonl")
+    assert [r["line"] for r in records] == [1, 2, 3]
+    assert [r["summary"] for r in records] == ["One.", "2.", "Three."]
+    assert [r["lang"] for r in records] == ["en", "en", "de"]
+    assert list(tmp_path.glob("out*")) == [tmp_path / "out.jsonl"]
+
+
+def test_changed_documents_after_a_process_was_killed(run, tmp_path, monkeypatch):
+    write(tmp_path / "in.jsonl", {"text": "One."}, {"text": "Two."})
+    run("in.jsonl", "-o", "out.jsonl")
+    write(tmp_path / "in.jsonl", {"text": "1."}, {"text": "Two."})
+    with monkeypatch.context() as killed:
+        killed.setattr(Results, "_remove_replaced", lambda self: None)
+        run("in.jsonl", "-o", "out.jsonl")
+    assert len(read(tmp_path / "out.jsonl")) == 3
+    assert "summarized: 0, skipped: 2" in run("in.jsonl", "-o", "out.jsonl").stderr
+    assert [r["summary"] for r in read(tmp_path / "out.jsonl")] == ["Two.", "1."]
+
+
+@pytest.mark.parametrize("options", [["-n", "1"], ["--lang", "de"], ["--all-scores"]])
+def test_results_of_other_settings_are_refused(run, tmp_path, options):
+    (tmp_path / "garden.txt").write_text(GARDEN, encoding="utf-8")
+    run("garden.txt", "-o", "out.jsonl")
+    before = (tmp_path / "out.jsonl").read_bytes()
+    result = run("garden.txt", "-o", "out.jsonl", *options)
+    assert (result.exit_code, (tmp_path / "out.jsonl").read_bytes()) == (2, before)
+    message = " ".join(result.stderr.replace("│", " ").split())
+    assert "other settings, another model" in message and "--overwrite" in message
+    # What the pipeline is set to anyway, and the size of batches, change nothing.
+    assert run("garden.txt", "-o", "out.jsonl", "-n", 2, "--batch-size", 1).exit_code == 0
+    assert run("garden.txt", "-o", "out.jsonl", *options, "--overwrite").exit_code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() != before
+
+
+def test_results_of_another_model_are_refused(run, model, tmp_path):
+    (tmp_path / "garden.txt").write_text(GARDEN, encoding="utf-8")
+    shutil.copytree(model, tmp_path / "copy")
+    assert run("garden.txt", "-o", "out.jsonl").exit_code == 0
+    assert run("garden.txt", "-o", "out.jsonl", use_model="copy").exit_code == 0
+    nlp = spacy.load(tmp_path / "copy")
+    nlp.get_pipe("sentencizer").punct_chars.add("^")
+    nlp.to_disk(tmp_path / "copy")
+    assert run("garden.txt", "-o", "out.jsonl", use_model="copy").exit_code == 2
+
+
+def test_results_without_their_settings_are_refused(run, tmp_path):
+    (tmp_path / "garden.txt").write_text(GARDEN, encoding="utf-8")
+    run("garden.txt", "-o", "out.jsonl")
+    [record] = read(tmp_path / "out.jsonl")
+    del record["settings_hash"], record["document_hash"]
+    text = json.dumps(record, separators=(",", ":")) + "\n"
+    (tmp_path / "out.jsonl").write_text(text, encoding="utf-8")
+    result = run("garden.txt", "-o", "out.jsonl")
+    assert (result.exit_code, "--overwrite" in result.stderr) == (2, True)
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == text
 
 
 def test_overwrite(run, tmp_path):

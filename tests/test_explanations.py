@@ -218,6 +218,8 @@ def test_errors_say_what_to_do(
     for sentence in (doc[1:3], doc[0:2], first):
         with pytest.raises(ValueError, match="none of the document's sentences"):
             explain(trained, doc, sentence)
+    with pytest.raises(ValueError, match="none of the document's sentences"):
+        explain(trained, trained(""), first)
     with pytest.raises(ValueError, match="multilingual_sentencizer"):
         explain(trained, trained.make_doc("No borders. Here."), 0)
     with pytest.raises(ValueError, match="no other sentences"):
@@ -290,6 +292,19 @@ def test_command_writes_jsonl_and_goes_on(run: Callable, tmp_path: Path):
             assert text[sentence["start"] : sentence["end"]] == sentence["text"]
             weights = [part["weight"] for part in found["parts"]]
             assert found["base"] + sum(weights) == pytest.approx(found["logit"], abs=1e-3)
+
+
+def test_command_does_changed_documents_again_and_refuses_other_settings(
+    run: Callable, tmp_path: Path
+):
+    command = ("mill.txt", "--of", "features", "-n", 1, "-o", "out.jsonl")
+    for text in (TEXT, TEXTS[0]):
+        (tmp_path / "mill.txt").write_text(text, encoding="utf-8")
+        assert run(*command).exit_code == 0
+    [record] = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
+    assert record["explanations"][0]["sentence"]["text"] in TEXTS[0]
+    result = run(*command, "--seed", 1)
+    assert (result.exit_code, "--overwrite" in result.output) == (2, True)
 
 
 def test_command_refuses_bad_settings_before_it_starts(run: Callable, tmp_path: Path):

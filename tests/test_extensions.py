@@ -55,6 +55,17 @@ def chinese_doc():
     )
 
 
+def headed_doc():
+    """A heading before each sentence, in two scripts."""
+    sents = ["港口关闭（图）\n", "风暴来了。", "Storm closes port (photos)\n\n", "It rained."]
+    return Doc(
+        spacy.blank("xx").vocab,
+        words=sents,
+        spaces=[False] * len(sents),
+        sent_starts=[True] * len(sents),
+    )
+
+
 def test_annotate_sets_everything(doc):
     sents = list(doc.sents)
     assert doc._.summary == (
@@ -206,7 +217,9 @@ def test_bad_setting(doc):
 
 
 @pytest.mark.parametrize("order", ["document", "score"])
-@pytest.mark.parametrize("make", [lambda nlp: nlp(TEXT), lambda nlp: chinese_doc()])
+@pytest.mark.parametrize(
+    "make", [lambda nlp: nlp(TEXT), lambda _: chinese_doc(), lambda _: headed_doc()]
+)
 def test_max_chars_is_exact(nlp, make, order):
     doc = make(nlp)
     n_sents = len(list(doc.sents))
@@ -217,6 +230,12 @@ def test_max_chars_is_exact(nlp, make, order):
     assert doc._.summarize(max_chars=len(whole) - 1) != whole
     for limit in range(1, len(whole)):
         assert len(doc._.summarize(max_chars=limit)) <= limit
+
+
+def test_headings_stand_on_lines_of_their_own():
+    doc = headed_doc()
+    annotate(doc, [0.5] * 4, Selection(n_sents=4))
+    assert doc._.summary == "港口关闭（图）\n风暴来了。Storm closes port (photos)\nIt rained."
 
 
 def test_chinese_has_no_space_invented():

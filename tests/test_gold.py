@@ -105,6 +105,20 @@ def test_sentence_inside_a_token_belongs_to_the_one_that_has_it(make):
     assert gold(doc) == ["Item a1b2"]
 
 
+@pytest.mark.parametrize(
+    "lang, code",
+    [("en", "en-US"), ("en", "eng"), ("en", "EN"), ("en_GB", "en"), ("zh", "zh-Hans")],
+)
+def test_summary_in_the_language_of_the_text_however_it_is_written(make, lang, code):
+    doc = make(lang=lang, summaries={"de": "Völlig andere Wörter", code: "The dam held."})
+    assert gold(doc) == ["The dam held."]
+
+
+def test_summaries_in_two_scripts_are_alternatives(make):
+    doc = make(lang="zh", summaries={"zh-Hant": "Something else.", "zh-Hans": "The dam held."})
+    assert gold(doc) == ["The dam held."]
+
+
 def test_unrelated_summary_leaves_a_document_unlabelled(make):
     doc = make(summary="Völlig andere Wörter")
     assert "summary" not in doc.spans

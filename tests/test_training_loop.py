@@ -345,6 +345,26 @@ def test_a_folder_of_the_name_of_a_setting_is_no_corpus(tmp_path: Path, monkeypa
     assert checksum_corpus(config) != before
 
 
+@pytest.mark.parametrize(
+    "settings, is_named",
+    [
+        ({"path": "texts"}, True),
+        ({"paths": ["gone", "texts"]}, True),
+        ({"reader": {"gold_path": "texts"}}, True),
+        ({"paths": {"de": "texts"}}, True),
+        ({"path": None, "paths": [1], "pathology": "texts", "field": "texts"}, False),
+        ({"path": ""}, False),
+    ],
+)
+def test_corpus_is_what_is_called_a_path(
+    settings: dict, is_named: bool, tmp_path: Path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "texts").write_text("one")
+    config = {"corpora": {"train": settings}, "training": {"train_corpus": "corpora.train"}}
+    assert bool(checksum_corpus(config)) == is_named
+
+
 @pytest.mark.parametrize("finished", [False, True])
 def test_other_training_data_are_refused(finished: bool, data: Path, tmp_path: Path, capsys):
     shutil.copytree(data, tmp_path / "data")

@@ -63,6 +63,16 @@ def test_windows_of_a_small_encoder_share_at_most_half(checkpoint: Path):
     assert read <= 2 * 60 + len(windows)
 
 
+def test_overlap_of_a_whole_window_is_refused(checkpoints: dict[str, Path], docs: list[Doc]):
+    transformer = make_transformer(checkpoints["bert"], overlap=MAX_POSITIONS + 72)
+    transformer.initialize()
+    with pytest.raises(ValueError, match="overlap must be from 0 to 127"):
+        transformer.predict(docs)
+    assert build_bertsum_transformer("any", max_length=100).attrs["overlap"] == 50
+    with pytest.raises(ValueError, match="overlap must be from 0 to 99"):
+        build_bertsum_transformer("any", max_length=100, overlap=100)
+
+
 def test_gradients_equal_plain_torch(checkpoint: Path, docs: list[Doc]):
     doc = docs[1]
     layer = build_sentence_encoder(make_transformer(checkpoint))

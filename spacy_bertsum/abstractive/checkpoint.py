@@ -19,6 +19,7 @@ from ..layers.precision import has_bfloat16
 from ..layers.shim import LateShim
 from . import codes
 from .languages import Direction, Languages, unsupported
+from .settings import DEFAULT_MAX_OUTPUT
 
 # msgpack holds at most 2 GiB in one value.
 _MAX_SHARD_SIZE = "1GB"
@@ -112,16 +113,28 @@ class Checkpoint:
         return DEFAULT_MAX_LENGTH if limit > 1e6 else limit
 
     def max_output(self) -> int:
-        """The longest output, special pieces included."""
+        """The longest output that there are positions for, special pieces included."""
         config = getattr(self.model.config, "decoder", self.model.config)
-        return min(_positions(config, self.model.get_decoder()), 1024)
+        # LED alone names those of its decoder.
+        own = getattr(config, "max_decoder_position_embeddings", None)
+        return own or _positions(config, self.model.get_decoder())
+
+    def check_output(self, max_length: int | None) -> None:
+        """Raise ValueError if a setting asks for more than there are positions for."""
+        limit = self.max_output()
+        if max_length is not None and max_length > limit:
+            raise ValueError(
+                f"max_length must be at most {limit}, the word pieces that this checkpoint can "
+                f"write, not {max_length}"
+            )
 
     def default_output(self, direction: Direction, n_input: int) -> int:
         """The longest output where no setting says."""
         # 20 is what transformers says where a checkpoint says nothing.
         own = self.model.generation_config.max_length
         own = 128 if own in (None, 20) else own
-        return max(own, 2 * n_input + 32) if direction.is_translation else own
+        wanted = max(own, 2 * n_input + 32) if direction.is_translation else own
+        return min(wanted, self.max_output(), DEFAULT_MAX_OUTPUT)
 
     def save(self, folder: str | Path) -> None:
         """Write an ordinary checkpoint directory."""

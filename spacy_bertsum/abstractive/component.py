@@ -202,8 +202,9 @@ class BertSumAbs(TrainablePipe):
     def predict(self, docs: Iterable[Doc]) -> list[Written]:
         """Write the summaries of documents, leaving the documents as they are.
 
-        Raises ValueError if a language is not supported, before any is written, or a document has
-        no sentence boundaries or, with source = "summary", no extract.
+        Raises ValueError if a language is not supported or max_length is more than the checkpoint
+        can write, before any is written, or a document has no sentence boundaries or, with source =
+        "summary", no extract.
         """
         docs = list(docs)
         drafts = [make_draft(doc, self.cfg, self.name) for doc in docs]

@@ -1,5 +1,6 @@
 """Documents → passages to be written, each with the sentences it reads."""
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 
-from ..language import detect_language, get_lang
+from ..language import SAMPLE_CHARS, detect_language, get_lang
 from ..sentencizer import MULTIPLE
 from ..surface import clean, join, separators
 from .codes import base, normalize
@@ -15,8 +16,18 @@ from .settings import Passage
 from .support import Support
 from .windows import make_windows, text_of
 
-# Not the scripts that a text is in whose language alone is known, which is all that is detected.
-OTHER_SCRIPTS = ("zh-Hant", "sr-Latn", "az-Cyrl", "kk-Latn", "mn-Mong", "pa-Arab", "uz-Cyrl")
+# What Unicode calls the letters of scripts that share a language with another script.
+_LETTERS = {
+    "Arab": "ARABIC",
+    "Cyrl": "CYRILLIC",
+    "Deva": "DEVANAGARI",
+    "Guru": "GURMUKHI",
+    "Latn": "LATIN",
+    "Mong": "MONGOLIAN",
+    "Tfng": "TIFINAGH",
+}
+# It doesn't tell these apart, but each has characters that the other's old encoding lacks.
+_ENCODINGS = {"Hans": "gb2312", "Hant": "big5"}
 
 
 @dataclass
@@ -39,6 +50,9 @@ class Written:
 
 def make_draft(doc: Doc, cfg: Mapping[str, Any], name: str) -> Written:
     """What the summary of a document is to be written from; nothing is written yet.
+
+    An extract is copied that is in the target language already, and in its script if the target
+    names one.
 
     cfg: The settings of the component.
     name: That of the component.
@@ -66,10 +80,30 @@ def make_draft(doc: Doc, cfg: Mapping[str, Any], name: str) -> Written:
     lang = cfg["source_lang"] or get_lang(doc)
     if lang in MULTIPLE:
         lang = detect_language(doc.text)
-    is_same = lang == "und" or normalize(lang) == normalize(cfg["target_lang"])
-    target = normalize(cfg["target_lang"])
-    is_same |= lang == base(target) and target not in OTHER_SCRIPTS
+    is_same = _is_same(doc.text, lang, cfg["target_lang"])
     return Written([], spans, lang, is_copy=is_same and cfg["source"] == "summary")
+
+
+def _is_same(text: str, lang: str, target: str) -> bool:
+    """Whether a text is in the target language, and in its script if it names one."""
+    lang, target = normalize(lang), normalize(target)
+    if lang in ("und", target):
+        return True
+    _, names_script, script = target.partition("-")
+    if base(lang) != base(target) or not names_script:
+        return base(lang) == base(target)
+    # A language that was detected has no script.
+    return "-" not in lang and _is_in_script(text, script)
+
+
+def _is_in_script(text: str, script: str) -> bool:
+    letters = [char for char in text.strip()[:SAMPLE_CHARS] if char.isalpha()]
+    if script in _ENCODINGS:
+        kept = {s: len("".join(letters).encode(e, "ignore")) for s, e in _ENCODINGS.items()}
+        return kept[script] == max(kept.values())
+    # Any other is the one script of its language.
+    names = [unicodedata.name(char, "").startswith(_LETTERS.get(script, "")) for char in letters]
+    return 2 * sum(names) >= len(names)
 
 
 def make_passages(

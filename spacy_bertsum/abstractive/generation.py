@@ -40,8 +40,11 @@ def _forward(model: Model, request: Any, is_train: bool) -> tuple[list, Callable
 
 def _write(model: Model, request: Request) -> list[str]:
     texts = [""] * len(request.passages)
+    groups = _groups(model, request.passages)
+    for checkpoint, _, _ in groups:
+        checkpoint.check_output(request.generation.max_length)
     with tqdm(total=len(texts), disable=not request.progress, leave=False, unit="text") as bar:
-        for checkpoint, direction, indices in _groups(model, request.passages):
+        for checkpoint, direction, indices in groups:
             rows = checkpoint.encode([request.passages[i].text for i in indices])
             rows = [[*direction.head, *row, *direction.tail] for row in rows]
 
@@ -136,10 +139,9 @@ def generate(
     """Write a text for every row of ids."""
     model = checkpoint.model
     longest = max(map(len, rows))
-    limit = checkpoint.max_output()
     n_max = settings.max_length or checkpoint.default_output(direction, longest)
     arguments = settings.given()
-    arguments["max_length"] = min(n_max, limit)
+    arguments["max_length"] = n_max
     if settings.min_length is not None:
         arguments["min_length"] = settings.min_length
     if direction.forced_bos is not None:
@@ -152,17 +154,16 @@ def generate(
     # What starts the decoder and the forced token are no text, whether special or not.
     skip = 1 if direction.forced_bos is None else 2
     eos = checkpoint.tokenizer.eos_token_id
-    n_cut = (
-        int((~(output == eos)[:, 1:].any(1)).sum())
-        if output.shape[1] >= arguments["max_length"]
-        else 0
-    )
+    n_cut = int((~(output == eos)[:, 1:].any(1)).sum()) if output.shape[1] >= n_max else 0
     if n_cut:
         logger.warning(
-            "%d of %d texts came to %d word pieces and may end too early: raise max_length",
+            "%d of %d texts came to %d word pieces and may end too early: %s",
             n_cut,
             len(rows),
             output.shape[1],
+            "raise max_length"
+            if n_max < checkpoint.max_output()
+            else "the checkpoint can write no more, give it less to read at once",
         )
     texts = checkpoint.tokenizer.batch_decode(output[:, skip:], skip_special_tokens=True)
     return [text.strip() for text in texts]

@@ -13,7 +13,7 @@ from ..language import get_lang
 from .attributes import attribute_name
 from .codes import base, normalize
 from .drafts import make_draft, make_passages
-from .settings import Pair, Passage
+from .settings import DEFAULT_MAX_OUTPUT, Pair, Passage
 
 _PREFIX = attribute_name("")
 
@@ -78,21 +78,22 @@ def make_pairs(example: Example, cfg: Mapping[str, Any], model: Model, name: str
                 stacklevel=2,
             )
         for text in texts if passages else ():
-            if _fits(model, passages[0], text):
+            if _fits(model, passages[0], text, cfg["max_length"]):
                 yield Pair(passages[0], text)
             else:
                 warnings.warn(
                     f"'{name}' learns nothing from references of more word pieces than the "
-                    "checkpoint can write: shorten them, or allow more (n_positions)",
+                    "checkpoint can write: shorten them, or allow more (max_length, or n_positions "
+                    "of a new decoder)",
                     stacklevel=2,
                 )
 
 
-def _fits(model: Model, passage: Passage, reference: str) -> bool:
+def _fits(model: Model, passage: Passage, reference: str, max_length: int | None) -> bool:
     checkpoint = model.shims[0].get(passage.source_lang, passage.target_lang)
     (pieces,) = checkpoint.encode_target([reference])
     # Beside them there are what starts the decoder, a language, and the end.
-    return len(pieces) + 3 <= checkpoint.max_output()
+    return len(pieces) + 3 <= min(checkpoint.max_output(), max(max_length or 0, DEFAULT_MAX_OUTPUT))
 
 
 def _is_target(model: Model, lang: str, target_lang: str) -> bool:

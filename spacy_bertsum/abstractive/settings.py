@@ -5,6 +5,10 @@ from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import Any
 
+# The most word pieces that are written for an input unless max_length says more: a decoder that
+# counts no positions, such as T5's, would go on for ever.
+DEFAULT_MAX_OUTPUT = 1024
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -13,8 +17,9 @@ class Generation:
     num_beams: Width of the beam search, at least 1 (greedy).
     length_penalty: Above 0 favors long texts, below 0 short ones; of beam search only.
     min_length: Least word pieces to write for an input, at least 0.
-    max_length: Most word pieces to write for an input, at least 2. None: for translation twice
-        the length of the input and 32 more, for anything else the checkpoint's own or 128.
+    max_length: Most word pieces to write for an input, at least 2, and at most what the checkpoint
+        has positions for. None: for translation twice the length of the input and 32 more, for
+        anything else the checkpoint's own or 128, but no more than 1,024.
     no_repeat_ngram_size: No n-gram of this many word pieces comes twice; 0 is off.
     """
 

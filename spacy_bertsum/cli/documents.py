@@ -1,5 +1,6 @@
 """The documents of all inputs a command is given, read one at a time."""
 
+import hashlib
 import io
 import sys
 from collections.abc import Hashable, Iterable, Iterator
@@ -104,8 +105,18 @@ def _size(path: Path) -> int:
 
 
 def get_key(record: dict[str, Any]) -> Hashable:
-    """What tells the document of a record of results from others."""
+    """What tells the document of a record of results from others; None for standard input, which
+    may be another each time."""
+    if record["source"] == str(STDIN):
+        return None
     return record["source"], record["line"], record["id"]
+
+
+def hash_document(document: Document) -> str:
+    """What changes with what a document says, wherever it stands."""
+    # A text from JSON may have lone surrogates.
+    data = f"{document.lang}\n{document.text}".encode("utf-8", errors="surrogatepass")
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def read(path: Path, *, as_jsonl: bool = False, text_field: str = "text") -> Iterator[Entry]:

@@ -13,18 +13,17 @@ from wasabi import Printer
 from ..language import get_lang
 from ..surface import clean
 from .documents import (
-    STDIN,
     Document,
     Entry,
     Unreadable,
     count_bytes,
     find_files,
-    get_key,
+    hash_document,
     read,
     without_output,
 )
 from .options import AsJsonl, Inputs, Lang, Output, Overwrite, Pipeline, TextField
-from .pipelines import get_bertsum, load_pipeline, make_doc, make_pipeline
+from .pipelines import get_bertsum, hash_settings, load_pipeline, make_doc, make_pipeline
 from .results import Results
 from .screen import Screen
 
@@ -68,6 +67,9 @@ def explain_cli(
 
     Needs the libraries shap and lime: pip install 'spacy-bertsum[explain]'.
 
+    A second run of the same command completes an output file after a stop, as that
+    of summarize does.
+
     Files and lines that can't be read and documents that can't be explained are
     reported on standard error and passed over; the exit code is then 1.
     """
@@ -81,11 +83,15 @@ def explain_cli(
         nlp = make_pipeline() if model is None else load_pipeline(model)
         bertsum = get_bertsum(nlp)
         bertsum.selection = bertsum.selection.replace(n_sents=n_sents)
-        sink = Screen(_print) if output is None else Results(output, get_key, overwrite=overwrite)
+        settings = {"of": of, "method": method, "n_samples": n_samples, "seed": seed}
+        if output is None:
+            sink = Screen(_print)
+        else:
+            settings_hash = hash_settings(nlp, lang=lang, **settings)
+            sink = Results(output, settings_hash, overwrite=overwrite)
     except (ValueError, OSError, ImportError) as error:
         raise BadParameter(str(error)) from error
     entries = chain.from_iterable(read(f, as_jsonl=jsonl, text_field=text_field) for f in files)
-    settings = {"of": of, "method": method, "n_samples": n_samples, "seed": seed}
     bar = tqdm(total=count_bytes(files), unit="B", unit_scale=True, desc="Explaining")
     n_failed = 0
     with closing(sink), bar:
@@ -128,8 +134,7 @@ def _explain_entry(
 ) -> None:
     if isinstance(entry, Unreadable):
         raise ValueError(entry.reason)
-    # Standard input may be another each time.
-    if entry.source == str(STDIN) or get_key(vars(entry)) not in sink.done:
+    if not sink.is_done(entry):
         sink.write([_make_record(nlp, entry, lang, settings)])
 
 
@@ -148,6 +153,7 @@ def _make_record(
         "source": document.source,
         "line": document.line,
         "id": document.id,
+        "document_hash": hash_document(document),
         "lang": get_lang(doc),
         "explanations": [explanation.to_dict() for explanation in found],
     }

@@ -36,8 +36,8 @@ Output = Annotated[
     Option(
         "--output",
         "-o",
-        help="JSONL file to write to. If it exists, documents that it has are skipped and new "
-        "ones appended",
+        help="JSONL file to write to. If it exists, documents that it has are skipped unless they "
+        "have changed, and new ones appended",
         dir_okay=False,
     ),
 ]

@@ -1,11 +1,14 @@
 """The pipelines that commands work with."""
 
+import dataclasses
 from typing import Any
 
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from weasel.util.hashing import get_checksum, get_hash
 
+from ..about import __version__
 from ..language import LANG, detect_language
 from ..sentencizer import MULTIPLE, MultilingualSentencizer
 
@@ -56,6 +59,17 @@ def get_bertsum(nlp: Language) -> Any:
         f"The pipeline has no component '{FACTORY}', only {', '.join(nlp.pipe_names) or 'none'}: "
         f"add one by nlp.add_pipe('{FACTORY}') and save it, or leave out --model"
     )
+
+
+def hash_settings(nlp: Language, **options: Any) -> str:
+    """What changes with whatever the results of a command depend on beside its documents.
+
+    options: Those of the command that the pipeline does not know.
+    """
+    model = "" if nlp.path is None else get_checksum(nlp.path)
+    meta = [nlp.meta["lang"], nlp.meta["name"], nlp.meta["version"]]
+    selection = dataclasses.asdict(get_bertsum(nlp).selection)
+    return get_hash([__version__, model, meta, selection, options])
 
 
 def make_doc(nlp: Language, text: str, lang: str | None = None) -> Doc:

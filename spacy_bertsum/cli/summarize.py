@@ -18,18 +18,17 @@ from wasabi import Printer
 from ..language import get_lang
 from ..selection import Selection
 from .documents import (
-    STDIN,
     Document,
     Entry,
     Unreadable,
     count_bytes,
     find_files,
-    get_key,
+    hash_document,
     read,
     without_output,
 )
 from .options import AsJsonl, Inputs, Lang, Output, Overwrite, Pipeline, TextField
-from .pipelines import get_bertsum, load_pipeline, make_doc, make_pipeline
+from .pipelines import get_bertsum, hash_settings, load_pipeline, make_doc, make_pipeline
 from .results import Results
 from .screen import Screen
 
@@ -71,7 +70,9 @@ def summarize_cli(
     Summarize documents by their most important sentences. All text must be in
     UTF-8. Summaries go to standard output, or with --output to a JSONL file that
     has a record with the offsets and scores of the chosen sentences for each
-    document, and that a second run of the same command completes after a stop.
+    document. A second run of the same command completes it after a stop, and
+    summarizes documents again whose text has changed; with other settings or
+    another model it asks for --overwrite.
 
     Files and lines that can't be read and documents that can't be summarized are
     reported on standard error and passed over; the exit code is then 1.
@@ -93,7 +94,11 @@ def summarize_cli(
         nlp = make_pipeline() if model is None else load_pipeline(model)
         bertsum = get_bertsum(nlp)
         bertsum.selection = bertsum.selection.replace(**limits)
-        sink = Screen(_print) if output is None else Results(output, get_key, overwrite=overwrite)
+        if output is None:
+            sink = Screen(_print)
+        else:
+            settings_hash = hash_settings(nlp, lang=lang, all_scores=all_scores)
+            sink = Results(output, settings_hash, overwrite=overwrite)
     except (ValueError, OSError, ImportError) as error:
         raise BadParameter(str(error)) from error
     with closing(sink):
@@ -145,8 +150,7 @@ def summarize(
     """Summarize a stream of documents, batch by batch.
 
     nlp: A pipeline with a component bertsum.
-    sink: Where the summaries go. Documents that it has already are skipped, but for those of
-        standard input, which may be others each time.
+    sink: Where the summaries go. Documents that it is done with are skipped.
     lang: Language code of the documents that have none themselves.
     batch_size: Documents per batch, fewer if long.
     all_scores: Add the scores of all sentences to the records.
@@ -165,7 +169,7 @@ def summarize(
             bar.update(entry.n_bytes)
             if isinstance(entry, Unreadable):
                 fail(entry, entry.reason)
-            elif entry.source != str(STDIN) and get_key(vars(entry)) in sink.done:
+            elif sink.is_done(entry):
                 counts["skipped"] += 1
             else:
                 yield entry
@@ -224,6 +228,7 @@ def _to_record(
         "source": document.source,
         "line": document.line,
         "id": document.id,
+        "document_hash": hash_document(document),
         "lang": get_lang(doc),
         "n_sents": len(scores),
         "summary": doc._.get(names["summary_attr"]),

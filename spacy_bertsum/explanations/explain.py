@@ -95,10 +95,13 @@ def make_variants(
 
 def _find(sents: list[Span], sentence: int | Span) -> int:
     if isinstance(sentence, Span):
-        bounds = [(sent.start, sent.end) for sent in sents]
-        if sentence.doc is not sents[0].doc or (sentence.start, sentence.end) not in bounds:
-            raise ValueError(f"{sentence.text!r} is none of the document's sentences")
-        return bounds.index((sentence.start, sentence.end))
+        for i, sent in enumerate(sents):
+            if sentence.doc is sent.doc and (sentence.start, sentence.end) == (
+                sent.start,
+                sent.end,
+            ):
+                return i
+        raise ValueError(f"{sentence.text!r} is none of the document's sentences")
     if not 0 <= sentence < len(sents):
         raise ValueError(f"There is no sentence {sentence}: the document has {len(sents)}")
     return sentence

@@ -11,6 +11,7 @@ from .encoder_shim import EncoderShim
 
 # Of a window, in pieces: what most encoders have been trained with.
 DEFAULT_MAX_LENGTH = 512
+DEFAULT_OVERLAP = 128
 
 
 @dataclass
@@ -59,10 +60,18 @@ def make_pieces(
     max_length: The length of a window in pieces; by default DEFAULT_MAX_LENGTH, or what the
         encoder can take.
     overlap: Pieces that windows share, at most; where `max_length` is none, at most half of it.
+
+    Raises ValueError if max_length is more than the encoder can take, or the overlap, unless it is
+        the default one, not below the length of a window.
     """
     limit = shim.max_length()
     if max_length is None:
         max_length = min(limit, DEFAULT_MAX_LENGTH)
+        if overlap >= max_length and overlap != DEFAULT_OVERLAP:
+            raise ValueError(
+                f"overlap must be from 0 to {max_length - 1}, below the {max_length} word pieces "
+                f"of a window of this encoder: {overlap}"
+            )
         # In a small encoder each window would read all but a sentence of the one before again.
         overlap = min(overlap, max_length // 2)
     elif max_length > limit:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -31,6 +32,8 @@ FREE_SETTINGS = (
     "training.max_steps",
     "training.patience",
 )
+# Of the settings of a corpus: "path", "paths", "train_path", "paths.train".
+_names_path = re.compile(r"(^|[._])paths?($|\.)").search
 
 
 @dataclass
@@ -180,15 +183,19 @@ def find_changes(old: Config, new: Config) -> list[str]:
 
 def checksum_corpus(config: Config) -> str:
     """The checksum of the files and directories that the training corpus names, in what is called
-    a path.
+    a path or paths.
 
     config: An interpolated config.
     """
     section: Any = config
     for key in config["training"]["train_corpus"].split("."):
         section = section[key]
-    named = [value for key, value in _flatten(section).items() if key.endswith("path") and value]
-    paths = [Path(value) for value in named if isinstance(value, str | Path)]
+    named: list[Any] = []
+    for key, value in _flatten(section).items():
+        if _names_path(key):
+            named += value if isinstance(value, list | tuple) else [value]
+    # Path("") would be the working directory.
+    paths = [Path(value) for value in named if value and isinstance(value, str | Path)]
     return " ".join(get_checksum(path) for path in paths if path.exists())
 
 
