@@ -13,7 +13,7 @@ from thinc.types import Floats1d
 from .queries import score_by_query
 from .selection import Selection, select
 from .surface import clean, join, separator, separators
-from .words import get_is_word, get_words
+from .words import get_words
 
 SUMMARY = "summary"
 SCORES = "summary_scores"
@@ -158,16 +158,14 @@ def _summarize(
             f"shape {scores.shape}: run the component 'bertsum' again after its sentences change"
         )
     raw: Sequence[str] = _RawSents(doc, sents)
-    if selection.reads_text:
+    words = _words(doc, sents)
+    # Where no limit counts characters, it matters only which sentences are blank.
+    chars = [len(sent) for sent in words]
+    gaps: int | list[int] = 1
+    if selection.max_chars is not None:
         raw = list(raw)
-        words = _words(doc, sents)
         chars = [len(clean(sent)) for sent in raw]
         gaps = [len(gap) for gap in separators(raw)]
-    else:
-        # Then only which sentences have words matters, and most texts are never looked at.
-        before = numpy.concatenate([[0], get_is_word(doc).cumsum()])
-        n_words = numpy.diff(before[raw.bounds]).tolist()
-        words, chars, gaps = [range(n) for n in n_words], n_words, 1
     chosen = select(scores, words, chars, selection, gaps)
     spans = [Span(doc, sents[i].start, sents[i].end, label=LABEL) for i in chosen]
     return (

@@ -21,7 +21,8 @@ class Selection:
 
     The first five fields are limits. Where several are given, all of them hold; where none is,
     the summary has `DEFAULT_N_SENTS` sentences. A sentence without a word in it is never chosen
-    and counts for no limit. A field out of its range raises a ValueError.
+    and counts for no limit; one that says word for word what one chosen before says comes last, and
+    only where `n_sents` or `ratio` asks for so many. A field out of its range raises a ValueError.
 
     n_sents: Number of sentences, at least 1. Exact: a document with as many sentences yields
         as many, unless another limit forbids it.
@@ -83,12 +84,6 @@ class Selection:
             changes = dict.fromkeys(LIMITS) | changes
         return dataclasses.replace(self, **changes)
 
-    @property
-    def reads_text(self) -> bool:
-        """Whether more decides than the scores and the number of sentences."""
-        has_budget = self.max_words is not None or self.max_chars is not None
-        return has_budget or self.diversity > 0 or self.block_ngrams > 0
-
     def count(self, n_sents: int) -> int | None:
         """How many of `n_sents` sentences are asked for; None if no setting says a number."""
         counts = []
@@ -140,9 +135,6 @@ def select(
     ranking = numpy.argsort(-scores, kind="stable")
     ranking = ranking[candidates[ranking]]
     most = len(ranking) if count is None else min(count, len(ranking))
-    if not selection.reads_text:
-        chosen = ranking[:most].tolist()
-        return sorted(chosen) if selection.order == "document" else chosen
     rank = {i: position for position, i in enumerate(ranking.tolist())}
     position = rank if selection.order == "score" else range(len(scores))
     summary = _Summary(selection, position, n_words, chars, gaps)
@@ -152,14 +144,17 @@ def select(
         picks = iter(rank)
     blocked = []
     seen: set[tuple[Hashable, ...]] = set()
+    sents_seen: set[tuple[Hashable, ...]] = set()
     for i in picks:
         if len(summary.chosen) == most:
             break
         if not summary.fits(i):
             continue
         ngrams = _ngrams(words[i], selection.block_ngrams)
-        if seen.isdisjoint(ngrams):
+        sent = tuple(words[i])
+        if sent not in sents_seen and seen.isdisjoint(ngrams):
             seen.update(ngrams)
+            sents_seen.add(sent)
             summary.add(i)
         else:
             blocked.append(i)

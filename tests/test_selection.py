@@ -181,6 +181,19 @@ def test_blocked_sentences_fill_up_best_first():
     assert pick(scores, Selection(ratio=1.0, block_ngrams=3), words) == [0, 1, 2, 3, 4]
 
 
+def test_sentence_said_twice_is_taken_once():
+    words = [["a", "b"], ["c"], ["a", "b"], ["d"]]
+    scores = [0.9, 0.2, 0.8, 0.1]
+
+    def chosen(**settings):
+        return select(scores, words, [5] * 4, Selection(**settings))
+
+    assert chosen(n_sents=2) == [0, 1]
+    assert chosen(n_sents=4) == [0, 1, 2, 3]
+    assert chosen(max_words=4) == [0, 1, 3]
+    assert chosen(threshold=0.5) == [0]
+
+
 def test_diversity_prefers_novelty_to_a_near_duplicate():
     sents = [
         "the dam broke after days of rain",
@@ -269,7 +282,7 @@ def slow_select(scores, words, chars, selection, gaps):
         left.remove(best)
         if not fits(best):
             continue
-        if any(ngrams(best) & ngrams(j) for j in chosen):
+        if any(words[best] == words[j] or ngrams(best) & ngrams(j) for j in chosen):
             blocked.append(best)
         else:
             chosen.append(best)
