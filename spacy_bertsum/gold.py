@@ -12,7 +12,7 @@ from spacy.tokens import Doc, Span
 
 from . import extensions
 from .abstractive.attributes import attribute_name, install
-from .abstractive.codes import base
+from .codes import base
 from .language import LANG, detect_language
 from .oracle import greedy_oracle
 from .records import Record

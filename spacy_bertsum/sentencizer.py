@@ -21,6 +21,7 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.util import ensure_path
 
+from .codes import base
 from .language import detect_language
 
 # Codes that name no one language: the language is detected for each document.
@@ -135,12 +136,12 @@ def find_sentences(text: str, lang: str) -> list[int]:
     belongs to what follows.
 
     text (str): The text, with any line breaks.
-    lang (str): The ISO 639 code of its language. For one that sentencex does not know, the rules
-        of a related language or of English hold.
+    lang (str): The ISO 639 code of its language, of two or three letters, or its English name. For
+        one that sentencex does not know, the rules of a related language or of English hold.
     RETURNS (list[int]): Where sentences start, in characters, ascending. Empty for a text without
         a letter or digit.
     """
-    code = re.split("[-_]", lang.lower())[0]
+    code = base(lang)
     starts: list[int] = []
     for start, end in _paragraphs(text):
         if _LETTER_OR_DIGIT.search(text, start, end):

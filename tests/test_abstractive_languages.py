@@ -1,6 +1,6 @@
 import pytest
 
-from spacy_bertsum.abstractive import codes
+from spacy_bertsum import codes
 from spacy_bertsum.abstractive.languages import _choose
 
 

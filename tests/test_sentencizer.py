@@ -94,11 +94,11 @@ def test_korean_without_mecab():
     assert sentences(nlp, separator.join(expected)) == expected
 
 
-def test_setting_decides_over_the_pipeline():
+@pytest.mark.parametrize("lang", ["de", "de-AT", "deu", "deu_Latn", "German"])
+def test_setting_decides_over_the_pipeline(lang):
     text = "Er kam am 3. Mai. Dann ging er."
     german = ["Er kam am 3. Mai.", "Dann ging er."]
-    assert sentences(pipeline("en", lang="de"), text) == german
-    assert sentences(pipeline("en", lang="de-AT"), text) == german
+    assert sentences(pipeline("en", lang=lang), text) == german
     assert sentences(pipeline("en"), text) != german
 
 

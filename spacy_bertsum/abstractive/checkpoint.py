@@ -15,9 +15,9 @@ import torch
 from thinc.api import Optimizer, get_torch_default_device
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel
 
+from .. import codes
 from ..layers.precision import has_bfloat16
 from ..layers.shim import LateShim
-from . import codes
 from .languages import Direction, Languages, unsupported
 from .settings import DEFAULT_MAX_OUTPUT
 

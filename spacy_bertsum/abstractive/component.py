@@ -18,11 +18,11 @@ from thinc.api import Model, Optimizer
 from thinc.types import Floats1d
 
 from .. import extensions
+from ..codes import base
 from ..diagnosis import explain_divergence, explain_out_of_memory, not_finite
 from ..sentencizer import find_sentences
 from ..surface import clean
 from . import attributes
-from .codes import base
 from .drafts import Written, join_parts, make_draft, make_merge, make_passages
 from .pairs import make_pairs
 from .scorer import written_score

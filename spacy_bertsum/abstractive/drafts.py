@@ -8,10 +8,10 @@ from typing import Any
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 
+from ..codes import base, normalize
 from ..language import SAMPLE_CHARS, detect_language, get_lang
 from ..sentencizer import MULTIPLE
 from ..surface import clean, join, separators
-from .codes import base, normalize
 from .settings import Passage
 from .support import Support
 from .windows import make_windows, text_of

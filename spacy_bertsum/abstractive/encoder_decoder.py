@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertLMHeadModel, EncoderDecoderModel, PreTrainedModel
 
+from ..codes import normalize
 from ..layers.checkpoints import to_transformers
 from ..layers.encoder_shim import EncoderShim
 from ..pretrained import find_model, load_model
 from .checkpoint import ALL, Checkpoint, Seq2SeqShim
-from .codes import normalize
 
 
 class EncoderDecoderShim(Seq2SeqShim):

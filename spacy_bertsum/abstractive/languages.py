@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from . import codes
+from .. import codes
 
 # How language tokens are spelled: M2M100 (and SMaLL), NLLB, mBART.
 _TOKENS = {

@@ -8,10 +8,10 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Model
 
+from ..codes import base, normalize
 from ..extensions import SUMMARY
 from ..language import get_lang
 from .attributes import attribute_name
-from .codes import base, normalize
 from .drafts import make_draft, make_passages
 from .settings import DEFAULT_MAX_OUTPUT, Pair, Passage
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from spacy.training import Example
 
+from ..codes import normalize
 from ..language import get_lang
 from ..rouge import METRICS, mean_rouge, score_rouge
-from .codes import normalize
 from .pairs import find_references
 
 
