@@ -34,6 +34,7 @@ def make_document(n_sents: int, seed: int) -> Document:
         pieces=[rng.integers(10, 1_000, 8) for _ in range(n_sents)],
         features=rng.normal(size=(n_sents, len(FEATURES))).astype("f4"),
         labels=numpy.zeros(n_sents, "f4"),
+        boilerplate=numpy.zeros(n_sents, "f4"),
         gains=numpy.zeros(n_sents),
         ngrams=numpy.zeros((3, 0)),
         sizes=numpy.ones((2, n_sents)),

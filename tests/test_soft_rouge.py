@@ -29,6 +29,7 @@ def make_document(sents: list[str], reference: str) -> Document:
         pieces=[numpy.array([1])] * n,
         features=numpy.zeros((n, 1), dtype="f"),
         labels=numpy.zeros(n, dtype="f"),
+        boilerplate=numpy.zeros(n, dtype="f"),
         gains=numpy.zeros(n, dtype="f"),
         ngrams=numpy.stack([table.slots, table.columns, table.counts]).astype("i8"),
         sizes=table.sizes.astype("i4"),

@@ -21,6 +21,7 @@ class Document:
     pieces: The piece ids of each sentence.
     features: Salience features, (sentences, features).
     labels: The oracle's choice, (sentences,).
+    boilerplate: 1 for lines that belong to the page and not to the text, else 0, (sentences,).
     gains: Soft labels, the ROUGE of each sentence by itself, (sentences,).
     ngrams: Where sentences have n-grams of the first reference: slots, columns and counts of
         `spacy_bertsum.oracle.NgramTable`, (3, entries).
@@ -37,6 +38,7 @@ class Document:
     pieces: list[numpy.ndarray]
     features: numpy.ndarray
     labels: numpy.ndarray
+    boilerplate: numpy.ndarray
     gains: numpy.ndarray
     ngrams: numpy.ndarray
     sizes: numpy.ndarray
@@ -89,6 +91,7 @@ class Document:
             pieces=self.pieces[part],
             features=self.features[part],
             labels=self.labels[part],
+            boilerplate=self.boilerplate[part],
             gains=self.gains[part],
             is_whole=False,
         )
@@ -115,6 +118,8 @@ def _from_record(name: str, record: dict[str, Any]) -> Document:
         numpy.split(record["pieces"], bounds),
         record["features"].astype("f4"),
         record["labels"].astype("f4"),
+        # Of documents as they are, none is known.
+        record.get("boilerplate", numpy.zeros(len(record["sents"]))).astype("f4"),
         record["gains"],
         record["ngrams"].astype("i8"),
         record["sizes"],

@@ -51,9 +51,9 @@ class SummaryLoss:
 
     def _measure_room(self, name: str, documents: Sequence[Document]) -> float:
         labels = _pad([document.labels for document in documents], torch.device("cpu"))
-        mask = _pad([numpy.ones_like(document.labels) for document in documents], labels.device)
+        text = _pad([1 - document.boilerplate for document in documents], labels.device)
         limit = torch.full((len(documents),), float(self.n_sents[name]))
-        lead = lead_choice(mask, mask, limit)
+        lead = lead_choice(text, text, limit)
         rouge = soft_rouge(torch.stack([labels, lead]), documents).mean(1)
         return max(float(rouge[0] - rouge[1]), LEAST_ROOM)
 
@@ -81,11 +81,12 @@ class SummaryLoss:
         chars = torch.nn.functional.pad(chars, (0, mask.shape[1] - chars.shape[1]))
         budgets = [self._draw_budget(document) for document in documents]
         room = torch.tensor([self.room[d.set] for d in documents], device=logits.device)
+        text = mask * (1 - _pad([d.boilerplate for d in documents], logits.device))
         choices, leads = [], []
         for weights, limits in ((mask.float(), lengths), (chars.to(logits.device), budgets)):
             limit = torch.tensor(limits, dtype=torch.float32, device=logits.device)
             choices.append(relaxed_choice(logits, mask, weights, limit))
-            leads.append(lead_choice(mask, weights, limit))
+            leads.append(lead_choice(text, weights * text, limit))
         rouge = soft_rouge(torch.stack(choices), documents)
         loss = -rouge
         if self.regret:
@@ -102,7 +103,8 @@ def _soften(document: Document) -> numpy.ndarray:
     """The labels of a document; those of a stretch stay, whose first sentences are no lead."""
     if not document.is_whole:
         return document.labels
-    lead = LEAD_LABEL / numpy.arange(1, len(document.labels) + 1, dtype="f4")
+    text = 1 - document.boilerplate
+    lead = text * LEAD_LABEL / text.cumsum().clip(min=1)
     return numpy.maximum(document.labels, lead)
 
 

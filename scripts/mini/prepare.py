@@ -3,7 +3,7 @@
 What comes out needs neither spaCy nor the data directory any more: one file a set and split.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ import spacy
 import torch
 import typer
 from spacy.language import Language
+from spacy.tokens import Doc
 from tqdm import tqdm
 from transformers import AutoTokenizer
 
@@ -50,6 +51,8 @@ def prepare_document(nlp: Language, tokenizer: Any, record: dict) -> dict:
     pieces = tokenizer(sents, add_special_tokens=False, verbose=False)["input_ids"]
     labels = numpy.zeros(len(sents), dtype="i1")
     labels[greedy_oracle(sents, record["references"])] = 1
+    is_boilerplate = mark(doc, record.get("boilerplate", ()))[:MAX_SENTS]
+    labels[is_boilerplate] = 0
     table = NgramTable(sents, record["references"])
     summaries = [len(list(nlp(reference).sents)) for reference in record["references"]]
     return {
@@ -61,12 +64,24 @@ def prepare_document(nlp: Language, tokenizer: Any, record: dict) -> dict:
         "lengths": numpy.array([len(row) for row in pieces], dtype="i4"),
         "features": features.astype("f2"),
         "labels": labels,
+        "boilerplate": is_boilerplate,
         "gains": sentence_gains(sents, record["references"]).astype("f4"),
         "ngrams": numpy.stack([table.slots, table.columns, table.counts]).astype("i4"),
         "sizes": table.sizes.astype("i4"),
         "wanted": numpy.stack([wanted for wanted, _ in table.references]).astype("u2"),
         "wanted_sizes": numpy.stack([sizes[:, 0] for _, sizes in table.references]).astype("i4"),
     }
+
+
+def mark(doc: Doc, spans: Sequence[tuple[int, int]]) -> numpy.ndarray:
+    """Which sentences of a document have most of their characters in spans of characters, bool,
+    shape (sentences,)."""
+    inside = numpy.zeros(len(doc.text) + 1, dtype="i8")
+    for start, stop in spans:
+        inside[start + 1 : stop + 1] = 1
+    before = inside.cumsum()
+    bounds = numpy.array([(sent.start_char, sent.end_char) for sent in doc.sents]).reshape(-1, 2)
+    return 2 * (before[bounds[:, 1]] - before[bounds[:, 0]]) > bounds[:, 1] - bounds[:, 0]
 
 
 def prepare_corpus(corpus: Corpus, output: Path, tokenizer_path: Path, part: slice) -> int:

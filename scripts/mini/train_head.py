@@ -20,8 +20,8 @@ def main(
     work: Path = typer.Argument(..., exists=True, help="Holds prepared/ and the vectors"),
     head: str = typer.Option(FINAL, help="A layer of scripts/mini/layers.py"),
     vectors: str = typer.Option("vectors", help="Folder of the vectors in WORK"),
-    also: Path | None = typer.Option(
-        None, exists=True, help="Another WORK, with more training documents and their vectors"
+    also: list[Path] = typer.Option(
+        [], exists=True, help="Another WORK, with more training documents and their vectors"
     ),
     only: str = typer.Option("", help="Sets to train on, with commas; all if none is named"),
     languages: Path | None = typer.Option(
@@ -40,7 +40,9 @@ def main(
     seed: int = 0,
 ) -> None:
     # Those of WORK are many: what is missing beside them is told before they are read.
-    more = load_more(also, vectors) if also else {}
+    more = {
+        name: documents for path in also for name, documents in load_more(path, vectors).items()
+    }
     sets, held_out, validation = load_sets(work, vectors, "val")
     if only:
         sets = choose_sets(sets, only.split(","))
