@@ -80,7 +80,7 @@ def test_documents_are_moved_by_what_their_own_encoder_makes_of_languages():
     # Where these are the languages of the documents.
     moved.remove("matrix")
     moved.remove("left-out")
-    assert moved == ["commercial-head", "head", "head-2", "whole-2"]
+    assert moved == ["commercial-head", "head", "head-2", "head-3", "whole-2"]
     for name in moved:
         options = read_options(name)
         encoder = find_encoder(Path(options["--languages"]))

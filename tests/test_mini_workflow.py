@@ -124,11 +124,13 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     first, mean, second = map(weights_of, (model, middle, further))
     for name, weight in mean.items():
         torch.testing.assert_close(weight, (first[name] + second[name]) / 2, atol=1e-3, rtol=1e-3)
-    more, last = work / "running_text", work / "last"
+    more, pages, last = work / "running_text", work / "boilerplate", work / "last"
     run("scripts.mini.running_text", data, more, tokenizer)
-    run("scripts.mini.vectors", work, middle, "--save-as", "vectors_4")
-    run("scripts.mini.vectors", more, middle, "--save-as", "vectors_4")
-    train = ("scripts.mini.train_head", work, "--vectors", "vectors_4", "--also", more)
+    run("scripts.mini.boilerplate", data, pages, tokenizer, "--documents", 4)
+    for folder in (work, more, pages):
+        run("scripts.mini.vectors", folder, middle, "--save-as", "vectors_4")
+    also = ("--also", more, "--also", pages)
+    train = ("scripts.mini.train_head", work, "--vectors", "vectors_4", *also)
     run(*train, "--start-from", middle, "--steps", 3, "--save-as", "head_4")
     run("scripts.mini.export", work, last, "--checkpoint", "head_4.pt", "--base", middle)
     assert changed_layers(middle, last) == set()

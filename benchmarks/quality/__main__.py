@@ -30,6 +30,7 @@ from benchmarks.quality.sets import TestSet, read_set
 from benchmarks.quality.store import Store
 from benchmarks.quality.systems import System, make_baselines
 from scripts.corpora import find_corpora
+from scripts.names import read_names
 
 
 def measure(systems: list[System], sets: list[TestSet], store: Store) -> list[SetScores]:
@@ -58,11 +59,7 @@ def choose_systems(systems: list[System], wanted: str) -> list[System]:
 
     RAISES: typer.BadParameter if there is no such system.
     """
-    names = [name.strip() for name in wanted.split(",") if name.strip()]
-    known = [system.name for system in systems]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise typer.BadParameter(f"No {', '.join(unknown)}. There are: {', '.join(known)}")
+    names = read_names(wanted, [system.name for system in systems])
     return [system for system in systems if not names or system.name in names]
 
 

@@ -19,6 +19,7 @@ from benchmarks.zero_shot.plot import plot_matrix
 from scripts.mini.encoded import blank
 from scripts.mini.fit import fit_once, load_more, load_sets
 from scripts.mini.languages import load_offsets
+from scripts.names import read_names
 
 LANGUAGES = "en,fr,vi,id,zh,ar,th"
 # It learns twice as fast as a recurrent one.
@@ -39,9 +40,7 @@ def choose_inputs(wanted: str) -> list[str]:
 
     RAISES: typer.BadParameter if there is no such part.
     """
-    names = wanted.split(",")
-    if unknown := sorted(set(names) - set(INPUTS)):
-        raise typer.BadParameter(f"No {', '.join(unknown)}. There are: {', '.join(INPUTS)}")
+    names = read_names(wanted, INPUTS)
     return [inputs for name, inputs in INPUTS.items() if name in names]
 
 

@@ -14,6 +14,7 @@ from scripts.mini.fit import RATE, REGRET, Sets, fit_head, load_more, load_sets
 from scripts.mini.languages import load_offsets
 from scripts.mini.layers import FINAL
 from scripts.mini.model_directory import read_head_weights
+from scripts.names import read_names
 
 
 def main(
@@ -45,7 +46,7 @@ def main(
     }
     sets, held_out, validation = load_sets(work, vectors, "val")
     if only:
-        sets = choose_sets(sets, only.split(","))
+        sets = choose_sets(sets, only)
     sets |= more
     standing, trained = fit_head(
         sets,
@@ -67,14 +68,12 @@ def main(
     save_checkpoint(work / f"{save_as}.pt", name=head, head=weights, shares=standing.shares)
 
 
-def choose_sets(sets: Sets, names: list[str]) -> Sets:
-    """The sets of these names, in all their languages.
+def choose_sets(sets: Sets, wanted: str) -> Sets:
+    """The sets of these names, with commas between them, in all their languages.
 
     RAISES: typer.BadParameter if there is none of a name.
     """
-    known = {name.partition(".")[0] for name in sets}
-    if unknown := sorted(set(names) - known):
-        raise typer.BadParameter(f"No {', '.join(unknown)}. There are: {', '.join(sorted(known))}")
+    names = read_names(wanted, sorted({name.partition(".")[0] for name in sets}))
     return {name: sets[name] for name in sets if name.partition(".")[0] in names}
 
 
