@@ -64,12 +64,15 @@ def get_bertsum(nlp: Language) -> Any:
 def hash_settings(nlp: Language, **options: Any) -> str:
     """What changes with whatever the results of a command depend on beside its documents.
 
+    nlp: What `make_pipeline` or `load_pipeline` returned.
     options: Those of the command that the pipeline does not know.
     """
-    model = "" if nlp.path is None else get_checksum(nlp.path)
-    meta = [nlp.meta["lang"], nlp.meta["name"], nlp.meta["version"]]
+    # torch is imported for the pipeline, if for anything.
+    from ..pretrained import find_model
+
+    model = get_checksum(nlp.path or find_model(EMBEDDED))
     selection = dataclasses.asdict(get_bertsum(nlp).selection)
-    return get_hash([__version__, model, meta, selection, options])
+    return get_hash([__version__, model, selection, options])
 
 
 def make_doc(nlp: Language, text: str, lang: str | None = None) -> Doc:
