@@ -51,12 +51,12 @@ def make_pages(boilerplate: Boilerplate, test_set: TestSet) -> Iterator[Page]:
 
 def measure_set(nlp: Language, boilerplate: Boilerplate, test_set: TestSet) -> numpy.ndarray:
     """The columns of `HEADS` for each document, shape (documents, columns)."""
+    summarize_attr = get_bertsum(nlp).cfg["summarize_attr"]
+    n_sents = test_set.n_sents
 
     def pick(doc: Doc, n_sents: int) -> list[int]:
         return choose(doc, n_sents, summarize_attr)
 
-    summarize_attr = get_bertsum(nlp).cfg["summarize_attr"]
-    n_sents = test_set.n_sents
     rows = []
     for record, page in zip(test_set.records, make_pages(boilerplate, test_set), strict=True):
         docs = [nlp(make_doc(nlp, text, test_set.lang)) for text in (record.text, page.text)]

@@ -42,6 +42,14 @@ def test_sentences_stay_in_order_between_the_lines(boilerplate: Boilerplate):
     assert len(set(n_lines)) > 4
 
 
+def test_documents_of_one_sentence_or_none(boilerplate: Boilerplate):
+    for seed in range(10):
+        page = boilerplate.insert(SENTS[:1], "de", random.Random(seed))
+        assert SENTS[0].strip() in page.text.splitlines()
+        empty = boilerplate.insert([], "de", random.Random(seed))
+        assert sum(stop - start for start, stop in empty.spans) == len(empty.text.replace("\n", ""))
+
+
 def test_more_lines_in_long_documents(boilerplate: Boilerplate):
     counts = [
         len(boilerplate.insert(SENTS * 100, "en", random.Random(seed)).spans) for seed in range(5)

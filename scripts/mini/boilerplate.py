@@ -63,7 +63,8 @@ class Boilerplate:
         """
         most = (MOST[0], MOST[1] + len(sents) // SENTS_A_LINE, MOST[2])
         before, within, after = (self._draw(rng.randint(0, n), lang, rng) for n in most)
-        breaks = rng.sample(range(1, len(sents)), min(len(within), len(sents) - 1))
+        places = range(1, len(sents))
+        breaks = rng.sample(places, min(len(within), len(places)))
         is_broken = rng.random() < BROKEN
         parts: list[tuple[str, bool]] = [(line, True) for line in before]
         paragraph = ""
