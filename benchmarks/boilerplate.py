@@ -7,7 +7,6 @@ the sentences of test documents (`scripts.mini.boilerplate`): the lines of
 assets/boilerplate/test.jsonl, of which the embedded model has seen none in training.
 """
 
-import random
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,13 +18,15 @@ from spacy.tokens import Doc
 from tqdm import tqdm
 
 from benchmarks.page import describe_run, publish
+from benchmarks.quality.changed import make_rng
 from benchmarks.quality.model import build_pipeline
 from benchmarks.quality.sets import TestSet, read_set
 from scripts.corpora import find_corpora
-from scripts.evaluation import SENTENCES, choose, count_characters, score_extract
+from scripts.evaluation import choose
 from scripts.mini import prepare
 from scripts.mini.boilerplate import LINES, Boilerplate, Page, split
 from spacy_bertsum.cli.pipelines import get_bertsum, make_doc
+from spacy_bertsum.rouge import score_rouge
 
 # Of a summary whose lines are counted.
 N_SENTS = 3
@@ -45,7 +46,7 @@ def make_pages(boilerplate: Boilerplate, test_set: TestSet) -> Iterator[Page]:
     """The same in every run."""
     nlp = prepare.build_pipeline(test_set.lang)
     for record in test_set.records:
-        rng = random.Random(f"{test_set.name} {record.id}")
+        rng = make_rng(test_set, record)
         yield boilerplate.insert(split(nlp, record.text), test_set.lang, rng)
 
 
@@ -74,8 +75,8 @@ def measure_set(nlp: Language, boilerplate: Boilerplate, test_set: TestSet) -> n
 
 def score(sents: list[str], chosen: list[int], references: tuple[str, ...]) -> float:
     """The mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 × 100 of an extract."""
-    scores = score_extract(sents, references, chosen, chosen, count_characters(references))
-    return float(numpy.mean(list(scores[SENTENCES].values())))
+    scores = score_rouge(references, " ".join(sents[i] for i in chosen))
+    return 100 * float(numpy.mean(list(scores.values())))
 
 
 def format_table(rows: dict[str, numpy.ndarray]) -> str:
