@@ -9,7 +9,7 @@ from thinc.types import Floats1d, Floats2d, Ragged
 from .layers import heads
 from .layers.bertsum import bertsum
 from .layers.head import head as wrap_head
-from .layers.pieces import DEFAULT_MAX_LENGTH, DEFAULT_OVERLAP
+from .layers.pieces import DEFAULT_MAX_LENGTH
 from .layers.salience import salience_layer
 from .layers.sentences import sentence_encoder, sentence_pooling
 from .layers.transformer import bertsum_transformer
@@ -41,7 +41,7 @@ def build_bertsum(
 def build_bertsum_transformer(
     name: str,
     max_length: int | None = None,
-    overlap: int = DEFAULT_OVERLAP,
+    overlap: int | None = None,
     max_batch_tokens: int = 4096,
     mixed_precision: bool = False,
     grad_scaler_config: dict[str, Any] | None = None,
@@ -53,8 +53,8 @@ def build_bertsum_transformer(
         directory. It is read in nlp.initialize(); a trained pipeline carries its own.
     max_length: Word pieces in a window, special ones included; by default 512, or as many as the
         encoder has positions for. Longer documents become several windows.
-    overlap: Word pieces that neighbouring windows share, at most, and at most half a window where
-        `max_length` is none or not above the default overlap.
+    overlap: Word pieces that neighbouring windows share, at most; by default 128, or half a window
+        where that is less.
     max_batch_tokens: Word pieces, padding included, that enter the encoder at once in prediction.
         In training that is the batch that the training loop makes.
     mixed_precision: Matrix products in float16 on a GPU, and in bfloat16 on a CPU that has
@@ -65,9 +65,7 @@ def build_bertsum_transformer(
     if max_length is not None and max_length < MIN_MAX_LENGTH:
         raise ValueError(f"max_length must be at least {MIN_MAX_LENGTH}, not {max_length}")
     longest = max_length or DEFAULT_MAX_LENGTH
-    if overlap == DEFAULT_OVERLAP >= longest:
-        overlap = longest // 2
-    if not 0 <= overlap < longest:
+    if overlap is not None and not 0 <= overlap < longest:
         raise ValueError(f"overlap must be from 0 to {longest - 1}, below max_length: {overlap}")
     if max_batch_tokens < 1:
         raise ValueError(f"max_batch_tokens must be at least 1: {max_batch_tokens}")

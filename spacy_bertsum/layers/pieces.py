@@ -53,31 +53,32 @@ def get_texts(sents: Sequence[Span]) -> list[str]:
 
 
 def make_pieces(
-    shim: EncoderShim, docs: Sequence[Doc], *, max_length: int | None, overlap: int
+    shim: EncoderShim, docs: Sequence[Doc], *, max_length: int | None, overlap: int | None
 ) -> Pieces:
     """Divide the sentences of all documents into pieces, in one call of the tokenizer.
 
     max_length: The length of a window in pieces; by default DEFAULT_MAX_LENGTH, or what the
         encoder can take.
-    overlap: Pieces that windows share, at most; where `max_length` is none, at most half of it.
+    overlap: Pieces that windows share, at most; by default DEFAULT_OVERLAP, or half a window.
 
-    Raises ValueError if max_length is more than the encoder can take, or the overlap, unless it is
-        the default one, not below the length of a window.
+    Raises ValueError if max_length is more than the encoder can take, or the overlap not below the
+        length of a window.
     """
     limit = shim.max_length()
     if max_length is None:
         max_length = min(limit, DEFAULT_MAX_LENGTH)
-        if overlap >= max_length and overlap != DEFAULT_OVERLAP:
-            raise ValueError(
-                f"overlap must be from 0 to {max_length - 1}, below the {max_length} word pieces "
-                f"of a window of this encoder: {overlap}"
-            )
-        # In a small encoder each window would read all but a sentence of the one before again.
-        overlap = min(overlap, max_length // 2)
     elif max_length > limit:
         raise ValueError(
             f"max_length = {max_length} is more than the {limit} word pieces that this encoder "
             f"can take. Lower it to {limit} or less, or leave it out."
+        )
+    if overlap is None:
+        # In a small encoder each window would read all but a sentence of the one before again.
+        overlap = min(DEFAULT_OVERLAP, max_length // 2)
+    elif overlap >= max_length:
+        raise ValueError(
+            f"overlap must be from 0 to {max_length - 1}, below the {max_length} word pieces "
+            f"of a window of this encoder: {overlap}"
         )
     sents = [get_sents(doc) for doc in docs]
     texts = [text for doc_sents in sents for text in get_texts(doc_sents)]

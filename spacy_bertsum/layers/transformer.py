@@ -19,7 +19,7 @@ def bertsum_transformer(
     name: str,
     *,
     max_length: int | None,
-    overlap: int,
+    overlap: int | None,
     max_batch_tokens: int,
     mixed_precision: bool,
     grad_scaler: Any,
