@@ -91,7 +91,7 @@ def measure_scores(
     systems = [*(s for s in make_baselines() if s.name in (LEAD, ORACLE))]
     systems.append(make_model_system(nlp, str(folder)))
     scores = []
-    for i, test_set in enumerate(sets):
+    for test_set in sets:
         if variant.langs is None or test_set.lang in variant.langs:
             results = {}
             for system in systems:
@@ -100,7 +100,7 @@ def measure_scores(
                     with system.open() as choose:
                         result = store.add(system, test_set, choose(test_set))
                 results[system.name] = result
-            scores.append(score_set(test_set, results, i))
+            scores.append(score_set(test_set, results))
     return scores
 
 

@@ -173,7 +173,7 @@ class Comparison:
 
     means: Mean ROUGE F1 × 100, shape (systems,).
     resampled: The same for bootstrap samples of the documents, shape (samples, systems). A
-        sample has the same documents for all systems, so that differences are paired.
+        sample weighs documents the same for all systems, so that differences are paired.
     """
 
     means: numpy.ndarray
@@ -207,13 +207,13 @@ def interval(values: numpy.ndarray) -> numpy.ndarray:
 
 
 def compare(
-    results: Sequence[Result], way: str, metric: str | None = None, seed: int = 0
+    results: Sequence[Result], way: str, metric: str | None = None, group: str = ""
 ) -> Comparison:
     """Mean scores of some documents, at least one.
 
     way: One of `WAYS`.
     metric: rouge_1, rouge_2 or rouge_l; the mean of the three if None.
-    seed: Of the bootstrap: different ones for groups of documents that go into a common mean.
+    group: The documents' name: groups that go into a common mean need different ones.
     """
     metrics = list(METRICS) if metric is None else [metric]
     values = numpy.array(
@@ -222,19 +222,25 @@ def compare(
             for result in results
         ]
     )
-    return Comparison(values.mean(axis=0), resample(values, seed))
+    keys = [f"{group} {i}" for i in range(len(values))]
+    return Comparison(values.mean(axis=0), resample(values, keys))
 
 
-def resample(values: numpy.ndarray, seed: int = 0) -> numpy.ndarray:
-    """Means of bootstrap samples of documents, the same documents for all systems.
+def resample(values: numpy.ndarray, keys: Iterable[str]) -> numpy.ndarray:
+    """Means of bootstrap samples of documents, of the Bayesian kind (Rubin 1981): each weighs the
+    documents anew, the same for all systems.
 
     values: Shape (documents, systems).
-    seed: Samples of different groups of documents should have different ones.
+    keys: What a document's weights are drawn from. Where translations of a document have its key,
+        they vary with it, also in another group that goes into a common mean.
     RETURNS: Shape (samples, systems).
     """
-    n = len(values)
-    samples = numpy.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
-    return numpy.stack([column[samples].mean(axis=1) for column in values.T], axis=1)
+    weights = numpy.stack([_draw_weights(key) for key in keys])
+    return weights.T @ values / weights.sum(axis=0)[:, None]
+
+
+def _draw_weights(key: str) -> numpy.ndarray:
+    return numpy.random.default_rng(list(key.encode())).exponential(size=RESAMPLES)
 
 
 def average(comparisons: Sequence[Comparison]) -> Comparison:

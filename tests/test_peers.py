@@ -195,7 +195,7 @@ def test_characters_are_filled_by_rank(tmp_path: Path):
     assert scores[SENTENCES]["rouge_1"] == 0
 
 
-def make_scores(name: str, seed: int, **points: list[float]) -> SetScores:
+def make_scores(name: str, **points: list[float]) -> SetScores:
     """A set on which systems have these scores, a number for each document."""
     points = {LEAD: [10] * 4, RANDOM: [5] * 4, ORACLE: [50] * 4, **points}
     results = {
@@ -211,11 +211,11 @@ def make_scores(name: str, seed: int, **points: list[float]) -> SetScores:
         )
         for system, values in points.items()
     }
-    return score_set(make_set(name, n_docs=4), results, seed)
+    return score_set(make_set(name, n_docs=4), results)
 
 
 def test_scores_of_a_set():
-    scores = make_scores("news.en", 0, bertsum=[20, 30, 20, 30], peer=[19, 29, 20, 30])
+    scores = make_scores("news.en", bertsum=[20, 30, 20, 30], peer=[19, 29, 20, 30])
     by_sents = scores.scores[SENTENCES]
     assert by_sents.means[MODEL] == 25
     assert by_sents.closed[MODEL] == pytest.approx(15 / 40)
@@ -227,11 +227,25 @@ def test_scores_of_a_set():
     assert by_sents.subtract(MODEL, LEAD).verdict == 1
 
 
+def test_translations_of_a_document_count_as_one():
+    points = {MODEL: [9, 30, 12, 40]}
+
+    def width(*names: str) -> float:
+        """Of the interval of the mean over sets, whose documents have the same ids."""
+        mean = average_sets([make_scores(name, **points) for name in names], "").scores[SENTENCES]
+        _, low, high = mean.subtract(MODEL, LEAD)
+        return high - low
+
+    alone = width("news.en")
+    assert width("news.en", "news.fr") == pytest.approx(alone)
+    assert width("news.en", "talk.en") < 0.9 * alone
+
+
 def test_no_share_where_the_greedy_oracle_is_not_above_lead():
-    level = make_scores("news.ln", 0, LEAD=[50] * 4, bertsum=[49] * 4)
+    level = make_scores("news.ln", LEAD=[50] * 4, bertsum=[49] * 4)
     assert level.scores[SENTENCES].means[MODEL] == 49
     assert level.scores[SENTENCES].closed == {}
-    above = make_scores("news.en", 1, bertsum=[20] * 4)
+    above = make_scores("news.en", bertsum=[20] * 4)
     assert average_sets([level, above], "mean").scores[SENTENCES].closed[MODEL] == 0.25
     assert average_sets([level, level], "mean").scores[SENTENCES].closed == {}
     row, *_ = format_model([level, above]).splitlines()[2:]
@@ -240,9 +254,9 @@ def test_no_share_where_the_greedy_oracle_is_not_above_lead():
 
 def test_a_mean_has_the_systems_that_did_all_sets():
     sets = [
-        make_scores("news.en", 0, bertsum=[20] * 4, peer=[30] * 4),
-        make_scores("news.fr", 1, bertsum=[30] * 4),
-        make_scores("talk.en", 2, bertsum=[40] * 4, peer=[30] * 4),
+        make_scores("news.en", bertsum=[20] * 4, peer=[30] * 4),
+        make_scores("news.fr", bertsum=[30] * 4),
+        make_scores("talk.en", bertsum=[40] * 4, peer=[30] * 4),
     ]
     mean = average_sets(sets, "mean").scores[SENTENCES]
     assert mean.means[MODEL] == 30
@@ -254,9 +268,9 @@ def test_a_mean_has_the_systems_that_did_all_sets():
 
 def test_on_how_many_sets_the_model_is_ahead():
     sets = [
-        make_scores("news.en", 0, bertsum=[20] * 4, **{PEER: [30] * 4}),
-        make_scores("news.fr", 1, bertsum=[44] * 4, **{PEER: [30] * 4}),
-        make_scores("talk.en", 2, bertsum=[9, 13, 9, 13], **{PEER: [8] * 4}),
+        make_scores("news.en", bertsum=[20] * 4, **{PEER: [30] * 4}),
+        make_scores("news.fr", bertsum=[44] * 4, **{PEER: [30] * 4}),
+        make_scores("talk.en", bertsum=[9, 13, 9, 13], **{PEER: [8] * 4}),
     ]
     text = format_result(sets, [LEAD, RANDOM, PEER, MODEL, ORACLE], SENTENCES)
     assert "On **2 of 3** sets, bertsum is ahead" in text
@@ -265,12 +279,12 @@ def test_on_how_many_sets_the_model_is_ahead():
 
 
 def test_page_says_why_a_score_is_missing():
-    scores = make_scores("news.en", 0, bertsum=[20] * 4)
+    scores = make_scores("news.en", bertsum=[20] * 4)
     limited = Result(Choice([], 301.0, limit=300), [])
     failed = Result(Choice([], 1.0, 2, "ZeroDivisionError: division by zero"), [])
     sets = [
         SetScores("news.en", 4, 1, scores.scores, {**scores.results, PEER: limited}),
-        make_scores("talk.fr", 1, bertsum=[20] * 4, **{PEER: [30, 31, 30, 31]}),
+        make_scores("talk.fr", bertsum=[20] * 4, **{PEER: [30, 31, 30, 31]}),
     ]
     sets[1].results["lexrank"] = failed
     page = format_page(sets, [RANDOM, PEER], "Quality", "Made here.", {"sumy": "0.13.0"})
@@ -286,7 +300,7 @@ def test_page_says_why_a_score_is_missing():
 
 
 def test_page_without_other_summarizers():
-    page = format_model_page([make_scores("news.en", 0, bertsum=[20] * 4)], "Quality", "")
+    page = format_model_page([make_scores("news.en", bertsum=[20] * 4)], "Quality", "")
     assert "| news.en | 4 | 1 | 10.0 | 20.0 | 50.0 | 0.25 | +10.0 … +10.0 |" in page
     assert "sumy" not in page
 
@@ -301,5 +315,5 @@ def test_the_oracle_is_the_best_of_the_baselines(tmp_path: Path):
             by_name.items(), (choose_lead, choose_randomly, choose_best), strict=True
         )
     }
-    means = score_set(test_set, results, 0).scores[SENTENCES].means
+    means = score_set(test_set, results).scores[SENTENCES].means
     assert means[ORACLE] >= means[LEAD]

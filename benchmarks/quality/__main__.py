@@ -51,7 +51,7 @@ def measure(systems: list[System], sets: list[TestSet], store: Store) -> list[Se
                 for test_set in tqdm(missing, desc=system.name, leave=False):
                     result = store.add(system, test_set, choose(test_set))
                     results[test_set.name][system.name] = result
-    return [score_set(test_set, results[test_set.name], i) for i, test_set in enumerate(sets)]
+    return [score_set(test_set, results[test_set.name]) for test_set in sets]
 
 
 def choose_systems(systems: list[System], wanted: str) -> list[System]:

@@ -33,8 +33,8 @@ class Scores:
     means: Mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 × 100.
     closed: Share of the way from LEAD to the oracle, of several sets the mean of their shares.
         Empty where the oracle, which is greedy, is not above LEAD.
-    resampled: The means of bootstrap samples of documents, shape (samples,). A sample has the same
-        documents for all systems, so that differences are paired.
+    resampled: The means of bootstrap samples of documents, shape (samples,). A sample weighs
+        documents the same for all systems, so that differences are paired.
     """
 
     means: Mapping[str, float]
@@ -66,21 +66,25 @@ class SetScores:
     results: Mapping[str, Result] = field(default_factory=dict)
 
 
-def score_set(test_set: TestSet, results: Mapping[str, Result], seed: int) -> SetScores:
+def score_set(test_set: TestSet, results: Mapping[str, Result]) -> SetScores:
     """Average over the documents of a set.
 
     results: Of each system; one that took too long has no scores.
-    seed: Of the bootstrap. Sets that go into a common mean need different ones.
     """
     scored = {name: result.scores for name, result in results.items() if result.scores}
-    scores = {way: average_documents(scored, way, seed) for way in WAYS}
+    scores = {way: average_documents(scored, way, test_set.keys) for way in WAYS}
     return SetScores(test_set.name, len(test_set.records), test_set.n_sents, scores, results)
 
 
 def average_documents(
-    scored: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]], way: str, seed: int
+    scored: Mapping[str, Sequence[Mapping[str, Mapping[str, float]]]],
+    way: str,
+    keys: Sequence[str],
 ) -> Scores:
-    """scored: For each system and document, the scores that `score_extract` returns."""
+    """scored: For each system and document, the scores that `score_extract` returns.
+
+    keys: Of the documents; see `scripts.evaluation.resample`.
+    """
     values = numpy.array(
         [
             [numpy.mean([document[way][metric] for metric in METRICS]) for document in documents]
@@ -88,7 +92,7 @@ def average_documents(
         ]
     ).T
     means = dict(zip(scored, values.mean(axis=0).tolist(), strict=True))
-    resampled = dict(zip(scored, resample(values, seed).T, strict=True))
+    resampled = dict(zip(scored, resample(values, keys).T, strict=True))
     distance = means[ORACLE] - means[LEAD]
     closed = {name: (mean - means[LEAD]) / distance for name, mean in means.items() if distance > 0}
     return Scores(means, closed, resampled)

@@ -39,6 +39,15 @@ class TestSet:
         references = [record.references for record in self.records]
         return make_fingerprint(self.name, list(map(asdict, self.documents)), references)
 
+    @property
+    def keys(self) -> list[str]:
+        """One for each document, the same for its translations: those with its id in the set."""
+        group = self.name.rpartition(".")[0]
+        return [
+            f"{self.name} {i}" if record.id is None else f"{group} {record.id}"
+            for i, record in enumerate(self.records)
+        ]
+
 
 def read_set(nlp: Language, corpus: Corpus, limit: int | None) -> TestSet:
     """Read those of the first `limit` documents of a set that have a reference.

@@ -42,14 +42,12 @@ def summarize(
         sentences, 0 to 1.
     """
     rows = []
-    # A seed for each group: the samples of one must be independent of those of another.
-    seeds = {name: seed for seed, name in enumerate(groups)}
     for name, results in groups.items():
         row: Numbers = {"name": name, "label": name, "documents": len(results)}
         for way in WAYS:
             row[way] = _to_numbers(
-                compare(results, way, seed=seeds[name]),
-                {metric: compare(results, way, metric, seeds[name]) for metric in METRICS},
+                compare(results, way, group=name),
+                {metric: compare(results, way, metric, name) for metric in METRICS},
             )
         row["sents"] = {system: _score_sents(results, system) for system in SYSTEMS}
         rows.append(row)
@@ -60,7 +58,7 @@ def summarize(
             row["documents"] = sum(len(groups[name]) for name in names)
             for way in WAYS:
                 by_metric = {
-                    metric: average([compare(groups[n], way, metric, seeds[n]) for n in names])
+                    metric: average([compare(groups[n], way, metric, n) for n in names])
                     for metric in (None, *METRICS)
                 }
                 row[way] = _to_numbers(by_metric.pop(None), by_metric)
