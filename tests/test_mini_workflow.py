@@ -139,8 +139,10 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     other = work / "pretrained"
     run("scripts.mini.export", work, other, "--checkpoint", "pretrain.pt")
     assert not (other / "head.safetensors").exists()
-    run("scripts.mini.vectors", work, other, "--save-as", "vectors_3")
-    only = ("--vectors", "vectors_3", "--only", "toy", "--save-as", "head_3")
+    for folder in (work, pages):
+        run("scripts.mini.vectors", folder, other, "--save-as", "vectors_3")
+    only = ("--vectors", "vectors_3", "--also", pages, "--only", "toy,boilerplate_toy")
+    only += ("--save-as", "head_3")
     run("scripts.mini.train_head", work, *only, "--steps", 3)
     run("scripts.mini.export", work, work / "short", "--checkpoint", "head_3.pt", "--base", other)
     assert head_of(work / "short") == "spacy-bertsum.RecurrentHead.v1"

@@ -24,7 +24,9 @@ def main(
     also: list[Path] = typer.Option(
         [], exists=True, help="Another WORK, with more training documents and their vectors"
     ),
-    only: str = typer.Option("", help="Sets to train on, with commas; all if none is named"),
+    only: str = typer.Option(
+        "", help="Sets to train on, of WORK and the others, with commas; all if none is named"
+    ),
     languages: Path | None = typer.Option(
         None, help="What scripts.mini.languages has written: to move documents into other languages"
     ),
@@ -45,9 +47,9 @@ def main(
         name: documents for path in also for name, documents in load_more(path, vectors).items()
     }
     sets, held_out, validation = load_sets(work, vectors, "val")
+    sets |= more
     if only:
         sets = choose_sets(sets, only)
-    sets |= more
     standing, trained = fit_head(
         sets,
         held_out,
