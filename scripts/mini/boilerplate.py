@@ -18,7 +18,7 @@ import typer
 from spacy.language import Language
 
 from scripts.corpora import Corpus, find_corpora
-from scripts.mini.prepare import HELD_OUT, VAL_LIMIT, build_pipeline, prepare_corpora
+from scripts.mini.prepare import build_pipeline, count_lent, prepare_corpora
 from scripts.mini.running_text import find_running_text
 
 LINES = Path(__file__).parents[2] / "assets" / "boilerplate"
@@ -139,13 +139,7 @@ def split(nlp: Language, text: str) -> list[str]:
 def find_pages(data: Path) -> list[Pages]:
     """Of all sets that have training documents, and of running text."""
     return [
-        Pages(
-            corpus.path,
-            f"{SET}_{corpus.name}",
-            "train",
-            corpus,
-            VAL_LIMIT if corpus.name.split(".")[0] in HELD_OUT else 0,
-        )
+        Pages(corpus.path, f"{SET}_{corpus.name}", "train", corpus, count_lent(corpus))
         for corpus in [*find_corpora(data, "train"), *find_running_text(data)]
     ]
 

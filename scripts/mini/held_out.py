@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from scripts.corpora import Corpus, find_corpora
-from scripts.mini.prepare import HELD_OUT, VAL_LIMIT
+from scripts.mini.prepare import count_lent
 
 # Shorter sentences, in UTF-8 and without spaces, are anybody's.
 LEAST_BYTES = 30
@@ -42,8 +42,5 @@ def normalize(text: str) -> str:
 def find_held_out(data: Path, lang: str) -> HeldOut:
     """Those of a data directory, with the training documents that serve for val."""
     parts = [(corpus, None) for split in ("val", "test") for corpus in find_corpora(data, split)]
-    lent = [
-        corpus for corpus in find_corpora(data, "train") if corpus.name.split(".")[0] in HELD_OUT
-    ]
-    parts += [(corpus, VAL_LIMIT) for corpus in lent]
+    parts += [(corpus, count_lent(corpus)) for corpus in find_corpora(data, "train")]
     return HeldOut(tuple(part for part in parts if part[0].lang == lang))

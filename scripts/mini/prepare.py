@@ -34,6 +34,11 @@ HELD_OUT = ("bbcsum", "indosum")
 MAX_SENTS = 1_000
 
 
+def count_lent(corpus: Corpus) -> int:
+    """How many training documents of a set, its first ones, serve for val."""
+    return VAL_LIMIT if corpus.name.split(".")[0] in HELD_OUT else 0
+
+
 def build_pipeline(lang: str = "xx") -> Language:
     tokenizer = {"@tokenizers": "spacy-bertsum.MultilingualTokenizer.v1"}
     nlp = spacy.blank("xx", config={"nlp": {"tokenizer": tokenizer}})
@@ -124,12 +129,11 @@ def main(
     if test:
         jobs += [(corpus, "test", slice(0, VAL_LIMIT)) for corpus in find_corpora(data, "test")]
     for corpus in find_corpora(data, "train"):
-        name = corpus.name.split(".")[0]
-        first, limit = 0, TRAIN_LIMITS.get(name, TRAIN_LIMIT)
-        if name in HELD_OUT:
-            first = VAL_LIMIT
-            jobs.append((corpus, "val", slice(0, first)))
-        jobs.append((corpus, "train", slice(first, limit)))
+        lent = count_lent(corpus)
+        if lent:
+            jobs.append((corpus, "val", slice(0, lent)))
+        limit = TRAIN_LIMITS.get(corpus.name.split(".")[0], TRAIN_LIMIT)
+        jobs.append((corpus, "train", slice(lent, limit)))
     prepare_corpora(jobs, folder, work / "tokenizer", workers)
 
 
