@@ -5,7 +5,8 @@
 assets/queries.jsonl, written for this project, has questions and keywords, most facts asked for in
 three languages, about the documents of assets/sample, each with the beginning of the sentence that
 answers it. Counted is how often that sentence is the best, and among the best three, by weight of
-the query against the summary's scores: at weight 0 the query is not looked at.
+the query against the summary's scores: at weight 0 the query is not looked at. How relevance is
+measured was chosen by the queries without "later"; those with it were written afterwards.
 """
 
 from collections import defaultdict
@@ -24,7 +25,7 @@ from benchmarks.quality.model import build_pipeline
 
 ROOT = Path(__file__).parent.parent
 WEIGHTS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
-KINDS = ("all", "of its language", "in English", "in another language")
+KINDS = ("all", "of its language", "in English", "in another language", "written later")
 
 
 def read_documents(folder: Path) -> dict[str, str]:
@@ -60,10 +61,11 @@ def measure(
         elif query["lang"] == "en":
             kind = KINDS[2]
         seen.add(fact)
+        kinds = [KINDS[0], kind, *(KINDS[4:] if query.get("later") else ())]
         for weight in WEIGHTS:
             rank = find_rank(docs[query["doc"]], query, weight)
-            ranks[KINDS[0], weight].append(rank)
-            ranks[kind, weight].append(rank)
+            for name in kinds:
+                ranks[name, weight].append(rank)
     return ranks
 
 

@@ -189,6 +189,25 @@ class BertSum(TrainablePipe):
 
         Raises ValueError if the encoder is not this component's own.
         """
+        encoder = self._require_encoder()
+        with explain_out_of_memory(self.name):
+            return [encoder.ops.to_numpy(rows) for rows in encoder.predict(list(docs))]
+
+    def encode_pieces(self, docs: Iterable[Doc]) -> list[list[Floats2d]]:
+        """The vectors of the word pieces of documents.
+
+        RETURNS: For every document and sentence an array in main memory, shape (pieces, width), its
+            [CLS] first.
+
+        Raises ValueError if the encoder is not this component's own.
+        """
+        encoder = self._require_encoder()
+        from .layers.sentences import predict_pieces  # imports torch
+
+        with explain_out_of_memory(self.name):
+            return predict_pieces(encoder, list(docs))
+
+    def _require_encoder(self) -> Model[list[Doc], list[Floats2d]]:
         encoder = self.encoder
         if encoder is None:
             raise ValueError(
@@ -196,8 +215,7 @@ class BertSum(TrainablePipe):
                 'needs the architecture "spacy-bertsum.SentenceEncoder.v1", or '
                 "nlp.replace_listeners where it listens to a transformer"
             )
-        with explain_out_of_memory(self.name):
-            return [encoder.ops.to_numpy(rows) for rows in encoder.predict(list(docs))]
+        return encoder
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Floats1d]) -> None:
         """Choose sentences by their scores and write the summary to the documents.

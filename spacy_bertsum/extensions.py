@@ -21,7 +21,7 @@ SUMMARIZE = "summarize"
 SPANS_KEY = "summary"
 LABEL = "SUMMARY"
 # On the queries of assets/queries.jsonl more adds nothing, less costs; benchmarks/queries.py.
-QUERY_WEIGHT = 0.8
+QUERY_WEIGHT = 0.9
 
 
 def install(
@@ -112,7 +112,7 @@ def summarize_doc(
     as_spans: Return the sentences instead of their text.
     query: What the summary should be about, in any language. The encoder reads the document once
         more, and `threshold` then is one of the scores of `spacy_bertsum.queries.score_by_query`.
-    query_weight: Weight of the similarity to the query against the scores, 0 to 1.
+    query_weight: Weight of the relevance to the query against the scores, 0 to 1.
     RETURNS: The summary.
     RAISES: ValueError if a setting is out of its range or the scores are not this document's.
     """

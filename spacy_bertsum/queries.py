@@ -9,9 +9,11 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.types import Floats1d, Floats2d
 
+from .relevance import compare_letters, compare_pieces, compare_vectors
+
 
 class SentenceEncoder(Protocol):
-    """What has sentence vectors: the component `bertsum`.
+    """What has vectors of word pieces: the component `bertsum`.
 
     vocabs: Those of its documents by id. A component may be that of several pipelines.
     """
@@ -19,7 +21,7 @@ class SentenceEncoder(Protocol):
     vocab: Vocab
     vocabs: dict[int, Vocab]
 
-    def encode(self, docs: list[Doc]) -> list[Floats2d]: ...
+    def encode_pieces(self, docs: list[Doc]) -> list[list[Floats2d]]: ...
 
 
 # By vocabulary, which documents share with their pipeline, and attribute of the scores. An entry
@@ -45,11 +47,12 @@ def score_by_query(
 ) -> Floats1d:
     """Scores of a document's sentences that take account of a query, in any language.
 
-    Logits and similarities to the query (cosine of sentence vectors) are each brought to mean 0 and
-    variance 1 within the document, so that a weight means the same whatever the model.
+    Logits and relevance to the query (the sum of what `spacy_bertsum.relevance` measures) are each
+    brought to mean 0 and variance 1 within the document, so that a weight means the same whatever
+    the model.
 
     scores: A probability for each sentence.
-    weight: Of similarity against the scores, 0 to 1.
+    weight: Of relevance against the scores, 0 to 1.
     RETURNS: New scores between 0 and 1; 0.5 is the mean of the document.
     RAISES: ValueError if the query is blank, the weight is out of its range, or the pipeline that
         has scored the document is not there.
@@ -68,17 +71,17 @@ def score_by_query(
     if not len(scores):
         return scores
     question = Doc(doc.vocab, words=[query.strip()], sent_starts=[True])
-    (wanted,), vectors = encoder.encode([question, doc])
+    (wanted,), pieces = encoder.encode_pieces([question, doc])
+    views = (
+        compare_vectors(wanted, pieces),
+        compare_pieces(wanted, pieces),
+        compare_letters(query, [sent.text for sent in doc.sents]),
+    )
+    relevance = _standardize(sum(map(_standardize, views)))
     clipped = numpy.clip(scores.astype("f8"), 1e-7, 1 - 1e-7)
     salience = _standardize(numpy.log(clipped / (1 - clipped)))
-    relevance = _standardize(unit(vectors) @ unit(wanted))
     return 1 / (1 + numpy.exp(-(1 - weight) * salience - weight * relevance))
 
 
 def _standardize(values: Floats1d) -> Floats1d:
     return (values - values.mean()) / max(float(values.std()), 1e-9)
-
-
-def unit(vectors: numpy.ndarray) -> numpy.ndarray:
-    """Vectors of length 1, whose products are cosines; zeros stay zeros."""
-    return vectors / numpy.maximum(numpy.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

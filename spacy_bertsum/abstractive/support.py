@@ -7,7 +7,7 @@ import numpy
 from spacy.tokens import Doc, Span
 from thinc.types import Floats2d
 
-from ..queries import unit
+from ..relevance import unit
 
 # At most so many sentences support one, none much less similar than the best.
 MAX_SOURCES = 3

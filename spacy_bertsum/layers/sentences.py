@@ -7,6 +7,7 @@ any tok2vec layer. The third, `spacy_bertsum.layers.listener`, takes them from a
 
 from collections.abc import Callable
 
+import numpy
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
@@ -54,6 +55,21 @@ def _encode(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2
         return docs
 
     return model.ops.unflatten(vectors, model.ops.asarray1i(packed.n_sents)), backprop
+
+
+def predict_pieces(encoder: Model, docs: list[Doc]) -> list[list[Floats2d]]:
+    """What the encoder of a `sentence_encoder` layer makes of the word pieces of documents.
+
+    RETURNS: For every document and sentence an array in main memory, shape (pieces, width), that of
+        [CLS] first; of a sentence longer than a window, that of each part's [CLS] before the part.
+    """
+    transformer = encoder.layers[0]
+    packed = pieces_of(transformer, docs).packed
+    rows, lengths = packed.piece_rows()
+    request = Request(packed, rows, numpy.ones(len(rows), dtype="i4"))
+    vectors = encoder.ops.to_numpy(transformer.layers[0].predict(request))
+    sents = iter(numpy.split(vectors, lengths.cumsum()[:-1]))
+    return [[next(sents) for _ in range(n)] for n in packed.n_sents]
 
 
 def sentence_pooling(
