@@ -173,7 +173,7 @@ class Comparison:
 
     means: Mean ROUGE F1 × 100, shape (systems,).
     resampled: The same for bootstrap samples of the documents, shape (samples, systems). A
-        sample weighs documents the same for all systems, so that differences are paired.
+        sample has the same documents for all systems, so that differences are paired.
     """
 
     means: numpy.ndarray
@@ -227,20 +227,24 @@ def compare(
 
 
 def resample(values: numpy.ndarray, keys: Iterable[str]) -> numpy.ndarray:
-    """Means of bootstrap samples of documents, of the Bayesian kind (Rubin 1981): each weighs the
-    documents anew, the same for all systems.
+    """Means of bootstrap samples of documents, the same documents for all systems.
+
+    How often a sample has a document is a Poisson number, which needs no common draw (Chamandy et
+    al. 2012, "Estimating uncertainty for massive data streams").
 
     values: Shape (documents, systems).
-    keys: What a document's weights are drawn from. Where translations of a document have its key,
-        they vary with it, also in another group that goes into a common mean.
+    keys: What says how often a document is in each sample. Translations that have the same key vary
+        together, also in different groups that go into a common mean.
     RETURNS: Shape (samples, systems).
     """
-    weights = numpy.stack([_draw_weights(key) for key in keys])
-    return weights.T @ values / weights.sum(axis=0)[:, None]
+    counts = numpy.stack([_draw_counts(key) for key in keys])
+    # Of very few documents none may have been drawn.
+    counts[:, counts.sum(axis=0) == 0] = 1
+    return counts.T @ values / counts.sum(axis=0)[:, None]
 
 
-def _draw_weights(key: str) -> numpy.ndarray:
-    return numpy.random.default_rng(list(key.encode())).exponential(size=RESAMPLES)
+def _draw_counts(key: str) -> numpy.ndarray:
+    return numpy.random.default_rng(list(key.encode())).poisson(size=RESAMPLES)
 
 
 def average(comparisons: Sequence[Comparison]) -> Comparison:

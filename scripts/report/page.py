@@ -22,7 +22,7 @@ of ROUGE-1, ROUGE-2 and ROUGE-L. All three systems choose among the same sentenc
 the first ones; the **oracle** knows the reference and adds the sentence that raises ROUGE-1 +
 ROUGE-2 most, until none does, which comes close to the best that an extract can reach. **closed**
 is the share of the way from LEAD to the oracle that the model goes. In brackets are 95 % bootstrap
-intervals over documents (1,000 samples, which weigh documents the same for all systems, so that the
+intervals over documents (1,000 samples; each has the same documents for all systems, so that the
 difference from LEAD is paired). In a mean over languages, each language counts the same."""
 
 Numbers = Mapping[str, Any]
