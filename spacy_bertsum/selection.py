@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike
 DEFAULT_N_SENTS = 3
 LIMITS = ("n_sents", "ratio", "max_words", "max_chars", "threshold")
 ORDERS = ("document", "score")
+# Where a limit is near, whatever is short enough would fill the rest, from far down the ranking.
+# Fewer fill less, and more make no summary better: docs/design.md, 32.
+MAX_SKIPPED = 2
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,9 @@ def select(
     """Choose sentences by their scores.
 
     The ranking is by score, the earlier sentence first where scores are equal. Going down it, a
-    sentence that no longer fits into `max_words` or `max_chars` is skipped and the search goes
-    on, so a summary may well be empty where no sentence fits.
+    sentence that no longer fits into `max_words` or `max_chars` is skipped. Where no number of
+    sentences is asked for, the search ends when MAX_SKIPPED have been and the next one does not fit
+    either; but not before there is any sentence, so a summary is empty only where none fits.
 
     scores: A probability for each of the document's sentences.
     words: The words of each sentence, without punctuation, as equality should see them.
@@ -143,12 +147,16 @@ def select(
     else:
         picks = iter(rank)
     blocked = []
+    skipped = 0
     seen: set[tuple[Hashable, ...]] = set()
     sents_seen: set[tuple[Hashable, ...]] = set()
     for i in picks:
         if len(summary.chosen) == most:
             break
         if not summary.fits(i):
+            skipped += bool(summary.chosen)
+            if count is None and skipped > MAX_SKIPPED:
+                break
             continue
         ngrams = _ngrams(words[i], selection.block_ngrams)
         sent = tuple(words[i])

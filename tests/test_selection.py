@@ -150,6 +150,17 @@ def test_budget_skips_what_does_not_fit_and_goes_on():
     assert pick([0.9, 0.8, 0.7, 0.6], Selection(max_words=3), words) == []
 
 
+def test_rest_of_a_budget_is_not_filled_from_far_down():
+    sizes = [10, 9, 9, 9, 1]
+    words = [[str(i)] * size for i, size in enumerate(sizes)]
+    scores = [0.9, 0.8, 0.7, 0.6, 0.1]
+    assert pick(scores, Selection(max_words=12), words) == [0]
+    assert pick(scores[:3] + scores[4:], Selection(max_words=12), words[:3] + words[4:]) == [0, 3]
+    # Before there is any sentence, any will do; and a number of sentences is a promise.
+    assert pick(scores, Selection(max_words=1), words) == [4]
+    assert pick(scores, Selection(max_words=12, n_sents=2), words) == [0, 4]
+
+
 def test_last_gap_is_free():
     scores = [0.9, 0.8, 0.7]
     assert pick(scores, Selection(max_chars=21)) == [0, 1]
@@ -276,11 +287,14 @@ def slow_select(scores, words, chars, selection, gaps):
     budgets = (selection.max_words, selection.max_chars, selection.threshold)
     if count is None and budgets == (None, None, None):
         count = DEFAULT_N_SENTS
-    chosen, blocked = [], []
+    chosen, blocked, skipped = [], [], []
     while left and (count is None or len(chosen) < count):
         best = max(left, key=lambda i: (relevance(i), scores[i], -i))
         left.remove(best)
         if not fits(best):
+            skipped += [best] if chosen else []
+            if count is None and len(skipped) > 2:
+                break
             continue
         if any(words[best] == words[j] or ngrams(best) & ngrams(j) for j in chosen):
             blocked.append(best)
