@@ -61,7 +61,9 @@ def measure(
         elif query["lang"] == "en":
             kind = KINDS[2]
         seen.add(fact)
-        kinds = [KINDS[0], kind, *(KINDS[4:] if query.get("later") else ())]
+        kinds = [KINDS[0], kind]
+        if query.get("later"):
+            kinds.append(KINDS[4])
         for weight in WEIGHTS:
             rank = find_rank(docs[query["doc"]], query, weight)
             for name in kinds:

@@ -49,11 +49,12 @@ def test_forward_equals_plain_transformers(checkpoint: Path, docs: list[Doc]):
         assert_allclose(vectors, expected.detach().numpy(), atol=1e-5)
 
 
-def test_windows_of_a_small_encoder_share_at_most_half(checkpoint: Path):
+@pytest.mark.parametrize("max_length", [None, 100])
+def test_windows_of_a_small_encoder_share_at_most_half(checkpoint: Path, max_length: int | None):
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     doc = nlp("The pool has opened again today. " * 60)
-    transformer = build_bertsum_transformer(str(checkpoint))
+    transformer = build_bertsum_transformer(str(checkpoint), max_length=max_length)
     transformer.initialize()
     size = min(get_shim(transformer).max_length(), 512)
     pieces = pieces_of(transformer, [doc])

@@ -33,8 +33,8 @@ class Scores:
     means: Mean of ROUGE-1, ROUGE-2 and ROUGE-L F1 × 100.
     closed: Share of the way from LEAD to the oracle, of several sets the mean of their shares.
         Empty where the oracle, which is greedy, is not above LEAD.
-    resampled: The means of bootstrap samples of documents, shape (samples,). A sample has
-        the same documents for all systems, so that differences are paired.
+    resampled: The means of bootstrap samples of documents, shape (samples,). A sample has the same
+        documents for all systems, so that differences are paired.
     """
 
     means: Mapping[str, float]
