@@ -8,6 +8,7 @@ document's reference, the last sentence cut.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy
 from spacy.language import Language
@@ -129,10 +130,13 @@ def rank_by_scores(doc: Doc, scores_attr: str) -> list[int]:
     return numpy.argsort(-doc._.get(scores_attr), kind="stable").tolist()
 
 
-def choose(doc: Doc, n_sents: int, summarize_attr: str) -> list[int]:
-    """The sentences that the pipeline, with what else it is set to, chooses of a document."""
+def choose(doc: Doc, n_sents: int, summarize_attr: str, **settings: Any) -> list[int]:
+    """The sentences that the pipeline, with what else it is set to, chooses of a document.
+
+    settings: More, to take the place of the pipeline's.
+    """
     starts = [sent.start for sent in doc.sents]
-    spans = getattr(doc._, summarize_attr)(n_sents=n_sents, as_spans=True)
+    spans = getattr(doc._, summarize_attr)(n_sents=n_sents, as_spans=True, **settings)
     return sorted(starts.index(span.start) for span in spans)
 
 

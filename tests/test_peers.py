@@ -305,6 +305,14 @@ def test_page_without_other_summarizers():
     assert "sumy" not in page
 
 
+def test_page_of_variants_says_nothing_of_other_summarizers():
+    scores = make_scores("news.en", **{MODEL: [20] * 4, f"{MODEL} shuffled": [10] * 4})
+    page = format_page([scores], [RANDOM, f"{MODEL} shuffled"], "Quality", "", {"sumy": "0.13.0"})
+    assert f"**{MODEL} shuffled** gets the sentences" in page
+    assert "sumy" not in page
+    assert "What the others took" not in page
+
+
 def test_the_oracle_is_the_best_of_the_baselines(tmp_path: Path):
     store, test_set = Store(tmp_path), make_set()
     by_name = {system.name: system for system in make_baselines()}

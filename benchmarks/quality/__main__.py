@@ -21,7 +21,6 @@ from benchmarks.page import describe_run, publish
 from benchmarks.peers.client import Peers
 from benchmarks.peers.environment import read_pins
 from benchmarks.peers.systems import PACKAGES, SYSTEMS
-from benchmarks.quality.changed import make_changed_systems
 from benchmarks.quality.model import build_pipeline, make_model_system
 from benchmarks.quality.page import format_model_page, format_page
 from benchmarks.quality.peers import make_peer_systems
@@ -29,6 +28,7 @@ from benchmarks.quality.scores import SetScores, score_set
 from benchmarks.quality.sets import TestSet, read_set
 from benchmarks.quality.store import Store
 from benchmarks.quality.systems import System, make_baselines
+from benchmarks.quality.variants import make_variants
 from scripts.corpora import find_corpora
 from scripts.names import read_names
 
@@ -82,7 +82,7 @@ def main(
     others = []
     if peers:
         others = make_peer_systems(Peers(peers_directory), peer_seconds)
-        others = choose_systems([random, *others, *make_changed_systems(nlp, model)], systems)
+        others = choose_systems([random, *others, *make_variants(nlp, model)], systems)
     names = [system.name for system in others]
     shown = [name for name in names if name in SYSTEMS]
     if plot is not None and not shown:

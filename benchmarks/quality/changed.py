@@ -19,7 +19,17 @@ from spacy_bertsum.records import Record
 SHUFFLED = f"{MODEL} shuffled"
 # Names, and of how many letters: like a neighbouring language, and like one without relatives.
 RESPELT = {f"{MODEL} respelt {share:.0%}": share for share in (0.35, 1.0)}
-CHANGED = (SHUFFLED, *RESPELT)
+ABOUT = {
+    SHUFFLED: f"""\
+**{SHUFFLED}** gets the sentences of each document in an order of chance, and what it chooses is put
+back into that of the document: what it then loses is what it knows by their places.""",
+    **{
+        name: f"""\
+**{name}** gets documents in which {share:.0%} of the letters have changed places with others,
+vowels with vowels, the same way throughout: a language that no encoder has seen."""
+        for name, share in RESPELT.items()
+    },
+}
 
 
 def make_changed_systems(nlp: Language, model: str) -> list[System]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
 import spacy_bertsum
-from benchmarks.peers.protocol import Extract
+from benchmarks.peers.protocol import Document, Extract
 from benchmarks.quality.fingerprint import make_fingerprint
 from benchmarks.quality.sets import TestSet
 from benchmarks.quality.systems import Ready, System
@@ -42,19 +43,39 @@ def fingerprint_model(model: str, *more: Path) -> str:
     return make_fingerprint(*sorted(path for path in files if path.is_file()))
 
 
-def summarize(nlp: Language, test_set: TestSet) -> Iterator[Extract]:
+def summarize(
+    nlp: Language, test_set: TestSet, name: str = MODEL, **settings: Any
+) -> Iterator[Extract]:
+    """settings: Of `doc._.summarize`, beside the number of sentences."""
     docs = (make_doc(nlp, record.text, record.lang) for record in test_set.records)
-    yield from select(nlp, docs, test_set, MODEL)
+    yield from select(nlp, docs, test_set, name, **settings)
 
 
-def select(nlp: Language, docs: Iterator[Doc], test_set: TestSet, name: str) -> Iterator[Extract]:
+def select(
+    nlp: Language, docs: Iterator[Doc], test_set: TestSet, name: str, **settings: Any
+) -> Iterator[Extract]:
     cfg = get_bertsum(nlp).cfg
     docs = nlp.pipe(docs, batch_size=BATCH_SIZE)
     docs = tqdm(docs, total=len(test_set.records), desc=f"{name}: {test_set.name}", leave=False)
     for doc, document in zip(docs, test_set.documents, strict=True):
         if len(list(doc.sents)) != len(document.sents):
             raise ValueError(f"{test_set.name}: the pipeline divides a document in two ways")
-        yield Extract(
-            choose(doc, document.n_sents, cfg["summarize_attr"]),
-            rank_by_scores(doc, cfg["scores_attr"]),
-        )
+        ranking = rank_by_scores(doc, cfg["scores_attr"])
+        if settings:
+            first = rank_by_choice(doc, document, cfg["summarize_attr"], **settings)
+            ranking = first + [i for i in ranking if i not in first]
+        yield Extract(choose(doc, document.n_sents, cfg["summarize_attr"], **settings), ranking)
+
+
+def rank_by_choice(doc: Doc, document: Document, summarize_attr: str, **settings: Any) -> list[int]:
+    """The sentences in the order in which summaries of one more each take them, until they fill the
+    document's number of characters."""
+    ranking: list[int] = []
+    n_chars = 0
+    while n_chars < document.n_chars:
+        new = set(choose(doc, len(ranking) + 1, summarize_attr, **settings)).difference(ranking)
+        if not new:
+            break
+        ranking += new
+        n_chars += sum(len(document.sents[i]) + 1 for i in new)
+    return ranking

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.quality.changed import CHANGED, RESPELT, SHUFFLED
 from benchmarks.quality.model import MODEL
 from benchmarks.quality.scores import Difference, Scores, SetScores, average_sets, join_languages
-from benchmarks.quality.systems import LEAD, ORACLE
+from benchmarks.quality.systems import LEAD, ORACLE, RANDOM
+from benchmarks.quality.variants import ABOUT_VARIANTS
 from scripts.evaluation import CHARACTERS, SENTENCES, WAYS
 
 MISSING = "–"
@@ -13,7 +13,7 @@ TITLES = {
     SENTENCES: "The same number of sentences",
     CHARACTERS: "The same number of characters",
 }
-ABOUT = """\
+ABOUT = f"""\
 All systems choose among the same sentences (those of `multilingual_sentencizer`), and are scored by
 the same ROUGE (`spacy_bertsum.rouge`, words in every script). With a number of sentences, that of
 the set's references on average (n), each picks n. With a number of characters, that of the
@@ -21,9 +21,10 @@ document's reference, sentences are taken as the system ranks them, and the last
 
 **LEAD** takes the first sentences, **random** any, with a fixed seed; the **oracle** knows the
 reference and adds the sentence that raises ROUGE-1 + ROUGE-2 most, until none does: it says what an
-extract can reach. **closed** is the share of the way from LEAD to the oracle; a mean over sets is
-the mean of their shares, not the share of the means. Intervals are paired bootstrap intervals,
-95 %, over documents; where a set has the same page in many languages, these count as one."""
+extract can reach. **closed** is the share of the way from LEAD to the oracle, {MISSING} where this one,
+which is greedy, is not above LEAD; a mean over sets is the mean of their shares, not the share of
+the means. Intervals are paired bootstrap intervals, 95 %, over documents; where a set has the same
+page in many languages, these count as one."""
 ABOUT_PEERS = f"""\
 The other summarizers are packages as they are, with their default settings and what they ship of
 stop words and stemmers for the language, none where they ship nothing:
@@ -47,17 +48,6 @@ stop words and stemmers for the language, none where they ship nothing:
 A system that ranks is asked for n sentences by its ranking: by score, for SumBasic and KL in the
 order in which they pick. Where it raises an error or picks too few, the document's first sentences
 stand in. {MISSING}: not measured, the reason is below."""
-ABOUT_CHANGED = {
-    SHUFFLED: f"""\
-**{SHUFFLED}** gets the sentences of each document in an order of chance, and what it chooses is put
-back into that of the document: what it then loses is what it knows by their places.""",
-    **{
-        name: f"""\
-**{name}** gets documents in which {share:.0%} of the letters have changed places with others,
-vowels with vowels, the same way throughout: a language that no encoder has seen."""
-        for name, share in RESPELT.items()
-    },
-}
 
 
 def format_model_page(sets: Sequence[SetScores], title: str, origin: str) -> str:
@@ -72,27 +62,30 @@ def format_page(
     origin: str,
     versions: Mapping[str, str],
 ) -> str:
-    """The page of a comparison with other summarizers.
+    """The page of a comparison with other systems.
 
-    others: Their names, in the order of the columns; those of `CHANGED` may be among them.
+    others: Their names, in the order of the columns; variants of the model may be among them.
     origin: Where the figures come from: machine, versions, command.
     versions: Those of the packages that are compared.
     """
-    changed = [name for name in CHANGED if name in others]
-    peers = [name for name in others if name not in CHANGED]
-    systems = [LEAD, *peers, MODEL, *changed, ORACLE]
-    parts = [f"# {title}", origin, ABOUT, ABOUT_PEERS, *(ABOUT_CHANGED[name] for name in changed)]
+    variants = [name for name in ABOUT_VARIANTS if name in others]
+    rivals = [name for name in others if name not in variants]
+    has_peers = any(name != RANDOM for name in rivals)
+    systems = [LEAD, *rivals, MODEL, *variants, ORACLE]
+    parts = [f"# {title}", origin, ABOUT, *[ABOUT_PEERS] * has_peers]
+    parts += [ABOUT_VARIANTS[name] for name in variants]
     for way in WAYS:
         parts += [f"## {TITLES[way]}", format_result(sets, systems, way)]
         parts.append(format_systems(sets, systems, way))
     parts += ["## LEAD, model and oracle", format_model(sets)]
-    parts += ["## What the others took", format_costs(sets, systems, versions)]
+    if has_peers:
+        parts += ["## What the others took", format_costs(sets, systems, versions)]
     return "\n\n".join(parts) + "\n"
 
 
 def find_others(systems: Iterable[str]) -> list[str]:
     """All that the model competes with."""
-    return [name for name in systems if name not in (MODEL, *CHANGED, ORACLE)]
+    return [name for name in systems if name not in (MODEL, *ABOUT_VARIANTS, ORACLE)]
 
 
 def format_result(sets: Sequence[SetScores], systems: Sequence[str], way: str) -> str:
