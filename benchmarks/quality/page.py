@@ -21,10 +21,10 @@ document's reference, sentences are taken as the system ranks them, and the last
 
 **LEAD** takes the first sentences, **random** any, with a fixed seed; the **oracle** knows the
 reference and adds the sentence that raises ROUGE-1 + ROUGE-2 most, until none does: it says what an
-extract can reach. **closed** is the share of the way from LEAD to the oracle, {MISSING} where this one,
-which is greedy, is not above LEAD; a mean over sets is the mean of their shares, not the share of
-the means. Intervals are paired bootstrap intervals, 95 %, over documents; where a set has the same
-page in many languages, these count as one."""
+extract can reach. **closed** is the share of the way from LEAD to the oracle, {MISSING} where the
+oracle, which is greedy, is not above LEAD; a mean over sets is the mean of their shares, not the
+share of the means. Intervals are paired bootstrap intervals, 95 %, over documents; where a set has
+the same page in many languages, these count as one."""
 ABOUT_PEERS = f"""\
 The other summarizers are packages as they are, with their default settings and what they ship of
 stop words and stemmers for the language, none where they ship nothing:
