@@ -7,6 +7,7 @@ import numpy
 import pytest
 import srsly
 import torch
+from mini_documents import make_document
 
 from benchmarks.boilerplate import HEADS, format_table, measure_set
 from benchmarks.quality.model import build_pipeline as build_model
@@ -16,7 +17,6 @@ from scripts.mini.boilerplate import LINES, MOST, Boilerplate, find_pages, split
 from scripts.mini.documents import Document
 from scripts.mini.losses import LEAD_LABEL, SummaryLoss
 from scripts.mini.prepare import VAL_LIMIT, build_pipeline, mark
-from spacy_bertsum.oracle import NgramTable
 
 SENTS = [f"Boat number {i} left the harbour before the ice closed it. " for i in range(12)]
 PLACES = ("{name}", "{date}", "{time}", "{n}")
@@ -132,31 +132,20 @@ def test_pages_of_a_data_directory(tmp_path: Path, boilerplate: Boilerplate, mon
     assert list(same.read(2)) == toy[:2]
 
 
-def make_document(boilerplate: list[int]) -> Document:
+def make_page(boilerplate: list[int]) -> Document:
     """Its last sentence is the reference."""
     n = len(boilerplate)
     sents = [f"Word{i} word{i}." for i in range(n)]
-    table = NgramTable(sents, sents[-1])
-    ((wanted, sizes),) = table.references
-    return Document(
-        "toy.en",
+    return make_document(
         sents,
-        references=[sents[-1]],
-        reference_sents=1.0,
-        pieces=[numpy.array([i]) for i in range(n)],
-        features=numpy.zeros((n, 1), dtype="f4"),
+        sents[-1],
         labels=numpy.eye(n, dtype="f4")[-1],
         boilerplate=numpy.array(boilerplate, dtype="f4"),
-        gains=numpy.zeros(n, dtype="f4"),
-        ngrams=numpy.stack([table.slots, table.columns, table.counts]).astype("i8"),
-        sizes=table.sizes.astype("i4"),
-        wanted=wanted.astype("i8"),
-        wanted_sizes=sizes[:, 0],
     )
 
 
 def test_first_sentence_of_the_text_is_the_lead_and_no_line_before_it():
-    document = make_document([1, 0, 0, 1, 0])
+    document = make_page([1, 0, 0, 1, 0])
     loss = SummaryLoss({"toy.en": [document]}, 0.0, random.Random(0))
     logits = torch.zeros(1, 5, requires_grad=True)
     loss(logits, torch.ones(1, 5, dtype=torch.bool), [document]).backward()
@@ -168,7 +157,7 @@ def test_first_sentence_of_the_text_is_the_lead_and_no_line_before_it():
 
 def test_regret_is_against_the_first_sentence_of_the_text():
     # The reference is the second sentence, all of what LEAD takes.
-    document = make_document([1, 0])
+    document = make_page([1, 0])
     loss = SummaryLoss({"toy.en": [document]}, 1.0, random.Random(0), regret=10.0)
     mask = torch.ones(1, 2, dtype=torch.bool)
     with_lead, without = (

@@ -8,6 +8,7 @@ import numpy
 import pytest
 import torch
 import typer
+from mini_documents import make_document
 from thinc.api import Config
 
 import spacy_bertsum
@@ -23,23 +24,14 @@ from spacy_bertsum.layers.salience import FEATURES
 EMBEDDED = Path(spacy_bertsum.__file__).parent / "models" / "xx_bertsum_mini"
 
 
-def make_document(n_sents: int, seed: int) -> Document:
-    """A document of random pieces, of which only what the loss below reads is filled in."""
+def make_random(n_sents: int, seed: int) -> Document:
+    """Of random pieces and features."""
     rng = numpy.random.default_rng(seed)
-    return Document(
-        set="toy.en",
-        sents=["text"] * n_sents,
-        references=["text"],
-        reference_sents=1,
+    return make_document(
+        ["text"] * n_sents,
+        "text",
         pieces=[rng.integers(10, 1_000, 8) for _ in range(n_sents)],
         features=rng.normal(size=(n_sents, len(FEATURES))).astype("f4"),
-        labels=numpy.zeros(n_sents, "f4"),
-        boilerplate=numpy.zeros(n_sents, "f4"),
-        gains=numpy.zeros(n_sents),
-        ngrams=numpy.zeros((3, 0)),
-        sizes=numpy.ones((2, n_sents)),
-        wanted=numpy.ones(0),
-        wanted_sizes=numpy.ones(2),
     )
 
 
@@ -71,7 +63,7 @@ def train(
 
 
 def test_windows_are_those_of_the_model_directory(model: Summarizer):
-    document = make_document(9, 1)
+    document = make_random(9, 1)
     (encoded,) = model.encode_documents([document])
     assert encoded.vectors.shape == (9, 256 + len(FEATURES))
     assert Config().from_disk(EMBEDDED / "config.cfg")["model"]["tok2vec"]["transformer"] == {
@@ -89,7 +81,7 @@ def test_head_is_that_of_the_model_directory(model: Summarizer):
 
 
 def test_only_upper_layers_and_head_learn(model: Summarizer):
-    batch = model.encode_documents([make_document(9, 1), make_document(4, 2)])
+    batch = model.encode_documents([make_random(9, 1), make_random(4, 2)])
     trained = train(model, batch)
     encoder = {name for name in trained if not name.startswith("head.")}
     assert encoder
@@ -98,7 +90,7 @@ def test_only_upper_layers_and_head_learn(model: Summarizer):
 
 
 def test_documents_in_disguise_teach_the_head_alone(model: Summarizer):
-    (own,) = model.encode_documents([make_document(9, 1)])
+    (own,) = model.encode_documents([make_random(9, 1)])
     batch = [Encoded(own.document, own.vectors, in_disguise=True)]
     trained = train(model, batch)
     assert trained
@@ -106,7 +98,7 @@ def test_documents_in_disguise_teach_the_head_alone(model: Summarizer):
 
 
 def test_moving_costs_only_where_vectors_moved(model: Summarizer):
-    batch = model.encode_documents([make_document(4, 1)])
+    batch = model.encode_documents([make_random(4, 1)])
     still = train(model, batch, anchor=0.0)
     anchored = train(model, batch, anchor=100.0)
     assert anchored == pytest.approx(still, rel=1e-3, abs=1e-5)
@@ -117,7 +109,7 @@ def test_moving_costs_only_where_vectors_moved(model: Summarizer):
 
 
 def test_documents_moved_into_other_languages_teach_the_encoder_too(model: Summarizer):
-    batch = model.encode_documents([make_document(9, seed) for seed in range(8)])
+    batch = model.encode_documents([make_random(9, seed) for seed in range(8)])
     still = train(model, batch)
     moved = train(model, batch, offsets={"en": torch.zeros(256), "de": torch.ones(256)})
     assert moved.keys() == still.keys()
@@ -125,9 +117,9 @@ def test_documents_moved_into_other_languages_teach_the_encoder_too(model: Summa
 
 
 def test_parallel_sentences_teach_the_encoder_alone(model: Summarizer):
-    (own,) = model.encode_documents([make_document(9, 1)])
+    (own,) = model.encode_documents([make_random(9, 1)])
     batch = [Encoded(own.document, own.vectors, in_disguise=True)]
-    sents = make_document(40, 2).pieces
+    sents = make_random(40, 2).pieces
     same, wrong = [(sent, sent) for sent in sents], list(pairwise(sents))
     align_same, align_wrong = (
         Alignment(model.encoder, {"en-de": pairs, "en-fr": pairs}, 32, random.Random(0))
@@ -150,13 +142,13 @@ def test_no_parallel_sentences_are_an_error_that_says_what_makes_them(tmp_path: 
 
 @torch.no_grad()
 def test_vectors_in_int8_are_nearly_the_same(model: Summarizer):
-    pieces = [make_document(9, 1).pieces]
+    pieces = [make_random(9, 1).pieces]
     vectors = Encoder(EMBEDDED, int8=True)(pieces)
     assert torch.cosine_similarity(vectors, model.encoder(pieces)).min() > 0.99
 
 
 def test_substitute():
-    document = make_document(5, 1)
+    document = make_random(5, 1)
     encoded = Encoded(document, torch.zeros(5, 4).half())
     vectors = substitute(encoded, slice(1, 3), torch.ones(2, 3)).vectors
     assert vectors.tolist() == [[0] * 4, [1, 1, 1, 0], [1, 1, 1, 0], [0] * 4, [0] * 4]

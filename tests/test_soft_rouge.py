@@ -6,36 +6,14 @@ from dataclasses import replace
 import numpy
 import pytest
 import torch
+from mini_documents import make_document
 
-from scripts.mini.documents import Document
 from scripts.mini.losses import SummaryLoss
 from scripts.mini.soft_rouge import lead_choice, relaxed_choice, soft_rouge
-from spacy_bertsum.oracle import NgramTable
 from spacy_bertsum.rouge import score_rouge
 
 SENTS = ["the river rose in the night", "nobody slept", "the bridge at the mill broke in the flood"]
 REFERENCE = "in the night the river broke the bridge at the mill"
-
-
-def make_document(sents: list[str], reference: str) -> Document:
-    table = NgramTable(sents, reference)
-    ((wanted, sizes),) = table.references
-    n = len(sents)
-    return Document(
-        "toy",
-        sents,
-        [reference],
-        reference_sents=1.0,
-        pieces=[numpy.array([1])] * n,
-        features=numpy.zeros((n, 1), dtype="f"),
-        labels=numpy.zeros(n, dtype="f"),
-        boilerplate=numpy.zeros(n, dtype="f"),
-        gains=numpy.zeros(n, dtype="f"),
-        ngrams=numpy.stack([table.slots, table.columns, table.counts]).astype("i8"),
-        sizes=table.sizes.astype("i4"),
-        wanted=wanted.astype("i8"),
-        wanted_sizes=sizes[:, 0],
-    )
 
 
 DOCUMENTS = [make_document(SENTS, REFERENCE), make_document(SENTS[:2], "the night river")]
@@ -81,7 +59,7 @@ def test_lead_is_cut_where_the_budget_ends():
 def test_regret_makes_only_those_pay_that_are_behind_lead():
     mask = torch.ones(1, 3, dtype=torch.bool)
     losses = {
-        regret: SummaryLoss({"toy": DOCUMENTS[:1]}, 1.0, random.Random(0), regret)
+        regret: SummaryLoss({"toy.en": DOCUMENTS[:1]}, 1.0, random.Random(0), regret)
         for regret in (0.0, 1.0)
     }
     for best, pays in ((2, False), (1, True)):
@@ -95,7 +73,7 @@ def test_regret_makes_only_those_pay_that_are_behind_lead():
 
 def test_where_labels_say_no_more_the_text_goes_on_in_its_order():
     document = replace(DOCUMENTS[0], labels=numpy.array([0.0, 0.0, 1.0], dtype="f"))
-    get_loss = SummaryLoss({"toy": [document]}, 0.0, random.Random(0))
+    get_loss = SummaryLoss({"toy.en": [document]}, 0.0, random.Random(0))
     logits = torch.zeros(1, 3, requires_grad=True)
     optimizer = torch.optim.SGD([logits], lr=10.0)
     for _ in range(100):
@@ -108,7 +86,7 @@ def test_where_labels_say_no_more_the_text_goes_on_in_its_order():
 
 def test_a_stretch_of_a_document_has_no_lead():
     document = replace(DOCUMENTS[0], is_whole=False)
-    get_loss = SummaryLoss({"toy": [document]}, 1.0, random.Random(0))
+    get_loss = SummaryLoss({"toy.en": [document]}, 1.0, random.Random(0))
     logits = torch.zeros(1, 3, requires_grad=True)
     get_loss(logits, torch.ones(1, 3, dtype=torch.bool), [document]).backward()
     assert len(set(logits.grad[0].tolist())) == 1
