@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -349,6 +350,25 @@ def test_files_that_are_not_utf8_are_reported_and_the_rest_goes_on(run, tmp_path
     assert [record["summary"] for record in read(tmp_path / "out.jsonl")] == ["Good.", "Fine."]
     assert "b.txt: Not UTF-8" in result.stderr
     assert "c.txt: Not UTF-8" in result.stderr
+
+
+def test_files_that_are_no_plain_text_are_reported_and_the_rest_goes_on(run, tmp_path):
+    contents = {
+        "page.html": b"\xef\xbb\xbf\n<!DOCTYPE html><p>One.</p>",
+        "old.htm": b"<HTML lang=en><p>One.</p>",
+        "paper.pdf": b"%PDF-1.7 One.",
+        "letter.docx": b"PK\x03\x04One.",
+        "letter.rtf": b"{\\rtf1 One.}",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "notes.md").write_text("<p>Good.", encoding="utf-8")
+    result = run(*contents, "notes.md")
+    assert result.exit_code == 1
+    assert result.stdout.strip() == "notes.md: en, 1 of 1 sentences\n<p>Good."
+    for name in contents:
+        assert re.search(rf"{name}: .*, no plain text: extract the text first", result.stderr)
+    assert "Documents summarized: 1, failed: 5" in result.stderr
 
 
 def test_unreadable_file_is_reported_and_the_rest_goes_on(run, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The documents of all inputs a command is given, read one at a time."""
 
+import codecs
 import hashlib
 import io
 import sys
@@ -13,6 +14,14 @@ from ..records import BadRecord, get_id, get_lang, get_text, parse_line, read_li
 
 STDIN = Path("-")
 SUFFIXES = {".txt", ".jsonl"}
+# What begins a file that has a text and is none, in small letters.
+_FORMATS = {
+    b"<!doctype html": "HTML",
+    b"<html": "HTML",
+    b"{\\rtf": "RTF",
+    b"%pdf-": "PDF",
+    b"pk\x03\x04": "An archive, as .docx, .odt and .epub are",
+}
 
 
 @dataclass(frozen=True)
@@ -122,8 +131,9 @@ def hash_document(document: Document) -> str:
 def read(path: Path, *, as_jsonl: bool = False, text_field: str = "text") -> Iterator[Entry]:
     """Read the documents of a file, which must be UTF-8, with or without a byte order mark.
 
-    A text file is one document, whose line ends are read as "\\n". A line of a JSONL file is an
-    object with a text, and with an "id" and a "lang" if it likes; blank lines are passed over.
+    Another file than JSONL is one document, and plain text; its line ends are read as "\\n". A line
+    of a JSONL file is an object with a text, and with an "id" and a "lang" if it likes; blank lines
+    are passed over.
 
     as_jsonl: Read the file as JSONL even if its name does not end in .jsonl.
     text_field: Field of the text.
@@ -146,6 +156,11 @@ def _open(path: Path) -> AbstractContextManager[BinaryIO]:
 
 
 def _decode(source: str, data: bytes) -> Entry:
+    start = data[:1_000].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    for beginning, name in _FORMATS.items():
+        if start.startswith(beginning):
+            reason = f"{name}, no plain text: extract the text first"
+            return Unreadable(source, None, len(data), reason=reason)
     try:
         text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:

@@ -67,10 +67,10 @@ def summarize_cli(
     use_gpu: Annotated[int, Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
 ) -> None:
     """
-    Summarize documents by their most important sentences. All text must be in
-    UTF-8. Summaries go to standard output, or with --output to a JSONL file that
-    has a record with the offsets and scores of the chosen sentences for each
-    document. A second run of the same command completes it after a stop, and
+    Summarize documents by their most important sentences. All text must be plain
+    text in UTF-8. Summaries go to standard output, or with --output to a JSONL
+    file that has a record with the offsets and scores of the chosen sentences for
+    each document. A second run of the same command completes it after a stop, and
     summarizes documents again whose text has changed; with other settings or
     another model it asks for --overwrite.
 
