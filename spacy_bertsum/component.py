@@ -189,7 +189,7 @@ class BertSum(TrainablePipe):
 
         Raises ValueError if the encoder is not this component's own.
         """
-        encoder = self._require_encoder()
+        encoder = self.require_encoder()
         with explain_out_of_memory(self.name):
             return [encoder.ops.to_numpy(rows) for rows in encoder.predict(list(docs))]
 
@@ -201,13 +201,14 @@ class BertSum(TrainablePipe):
 
         Raises ValueError if the encoder is not this component's own.
         """
-        encoder = self._require_encoder()
+        encoder = self.require_encoder()
         from .layers.sentences import predict_pieces  # imports torch
 
         with explain_out_of_memory(self.name):
             return predict_pieces(encoder, list(docs))
 
-    def _require_encoder(self) -> Model[list[Doc], list[Floats2d]]:
+    def require_encoder(self) -> Model[list[Doc], list[Floats2d]]:
+        """`encoder`; raises ValueError if there is none."""
         encoder = self.encoder
         if encoder is None:
             raise ValueError(

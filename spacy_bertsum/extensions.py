@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from spacy.tokens import Doc, Span, SpanGroup
 from thinc.types import Floats1d
 
-from .queries import score_by_query
+from .queries import QUERY_WEIGHT, score_by_query
 from .selection import Selection, select
 from .surface import clean, join, separator, separators
 from .words import get_words
@@ -20,8 +20,6 @@ SCORES = "summary_scores"
 SUMMARIZE = "summarize"
 SPANS_KEY = "summary"
 LABEL = "SUMMARY"
-# On the queries of assets/queries.jsonl more adds nothing, less costs; benchmarks/queries.py.
-QUERY_WEIGHT = 0.9
 
 
 def install(
@@ -136,7 +134,7 @@ def summarize_doc(
         order=order,
     )
     if query is not None:
-        scores = score_by_query(doc, scores, query, query_weight, scores_attr)
+        scores = score_by_query(doc, scores, query, scores_attr, query_weight)
     sents, _, text = _summarize(doc, scores, selection)
     return sents if as_spans else text
 

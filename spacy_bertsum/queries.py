@@ -11,6 +11,9 @@ from thinc.types import Floats1d, Floats2d
 
 from .relevance import compare_letters, compare_pieces, compare_vectors
 
+# On the queries of assets/queries.jsonl more adds nothing, less costs; benchmarks/queries.py.
+QUERY_WEIGHT = 0.9
+
 
 class SentenceEncoder(Protocol):
     """What has vectors of word pieces: the component `bertsum`.
@@ -42,8 +45,16 @@ def register(encoder: SentenceEncoder, scores_attr: str, vocab: Vocab | None = N
         _encoders[id(vocab), scores_attr] = encoder
 
 
+def check_query(query: str, weight: float = QUERY_WEIGHT) -> None:
+    """RAISES: ValueError if the query is blank or the weight is out of its range."""
+    if not isinstance(query, str) or not query.strip():
+        raise ValueError(f"query must be a text, not {query!r}")
+    if not isinstance(weight, Real) or isinstance(weight, bool) or not 0 <= weight <= 1:
+        raise ValueError(f"query_weight must be a number from 0 to 1, not {weight!r}")
+
+
 def score_by_query(
-    doc: Doc, scores: Floats1d, query: str, weight: float, scores_attr: str
+    doc: Doc, scores: Floats1d, query: str, scores_attr: str, weight: float = QUERY_WEIGHT
 ) -> Floats1d:
     """Scores of a document's sentences that take account of a query, in any language.
 
@@ -52,15 +63,13 @@ def score_by_query(
     the model.
 
     scores: A probability for each sentence.
+    scores_attr: The attribute that they are from.
     weight: Of relevance against the scores, 0 to 1.
     RETURNS: New scores between 0 and 1; 0.5 is the mean of the document.
     RAISES: ValueError if the query is blank, the weight is out of its range, or the pipeline that
         has scored the document is not there.
     """
-    if not isinstance(query, str) or not query.strip():
-        raise ValueError(f"query must be a text, not {query!r}")
-    if not isinstance(weight, Real) or isinstance(weight, bool) or not 0 <= weight <= 1:
-        raise ValueError(f"query_weight must be a number from 0 to 1, not {weight!r}")
+    check_query(query, weight)
     encoder = _encoders.get((id(doc.vocab), scores_attr))
     if encoder is None:
         raise ValueError(

@@ -327,6 +327,28 @@ def test_output_must_not_be_an_input(run, tmp_path):
     assert read(tmp_path / "in.jsonl") == [{"text": "One."}]
 
 
+def test_query_says_what_the_summary_is_about(run, tmp_path):
+    (tmp_path / "garden.txt").write_text(GARDEN, encoding="utf-8")
+    for query, answer in (("Who pays?", "The city pays"), ("Teiche", "Volunteers planted")):
+        result = run("garden.txt", "--query", query, "-n", 1, use_model=None)
+        assert result.exit_code == 0
+        assert result.stdout.splitlines()[1].startswith(answer)
+    run("garden.txt", "-q", "Who pays?", "-o", "out.jsonl", "--all-scores", use_model=None)
+    [record] = read(tmp_path / "out.jsonl")
+    assert record["scores"].index(max(record["scores"])) == 3
+    assert {sent["score"] for sent in record["sentences"]} < set(record["scores"])
+    other = run("garden.txt", "-q", "Who drinks?", "-o", "out.jsonl", use_model=None)
+    assert (other.exit_code, "made with other settings" in other.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("query, why", [(" ", "query must be a text"), ("Who?", "no encoder")])
+def test_query_that_cannot_be_answered_is_refused_at_once(run, tmp_path, query, why):
+    (tmp_path / "garden.txt").write_text(GARDEN, encoding="utf-8")
+    result = run("garden.txt", "--query", query)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert why in " ".join(result.stderr.split())
+
+
 def test_bad_lines_are_reported_and_the_rest_goes_on(run, tmp_path):
     bad = [b'{"text": "cut', b"[1, 2]", b'{"txt": "No."}', b'{"text": null}', b'"text"', b"\xff{}"]
     good = b'{"text": "Good."}'

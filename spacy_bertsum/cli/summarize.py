@@ -16,6 +16,7 @@ from typer import BadParameter, Exit, Option
 from wasabi import Printer
 
 from ..language import get_lang
+from ..queries import check_query, score_by_query
 from ..selection import Selection
 from .documents import (
     Document,
@@ -52,6 +53,10 @@ def summarize_cli(
     max_words: Annotated[int | None, Option(help="Most words")] = None,
     max_chars: Annotated[int | None, Option(help="Most characters")] = None,
     threshold: Annotated[float | None, Option(help="Least score of a sentence, 0 to 1")] = None,
+    query: Annotated[
+        str | None,
+        Option("--query", "-q", help="What summaries should be about, in any language"),
+    ] = None,
     lang: Lang = None,
     model: Pipeline = None,
     output: Output = None,
@@ -72,7 +77,8 @@ def summarize_cli(
     file that has a record with the offsets and scores of the chosen sentences for
     each document. A second run of the same command completes it after a stop, and
     summarizes documents again whose text has changed; with other settings or
-    another model it asks for --overwrite.
+    another model it asks for --overwrite. With --query the scores say how much a
+    sentence has to do with the query, beside the rest of its document.
 
     Files and lines that can't be read and documents that can't be summarized are
     reported on standard error and passed over; the exit code is then 1.
@@ -86,6 +92,8 @@ def summarize_cli(
     }
     try:
         Selection(**limits)
+        if query is not None:
+            check_query(query)
         files = find_files(inputs)
         if output is not None:
             files = without_output(files, output, inputs)
@@ -94,10 +102,12 @@ def summarize_cli(
         nlp = make_pipeline() if model is None else load_pipeline(model)
         bertsum = get_bertsum(nlp)
         bertsum.selection = bertsum.selection.replace(**limits)
+        if query is not None:
+            bertsum.require_encoder()
         if output is None:
             sink = Screen(_print)
         else:
-            settings_hash = hash_settings(nlp, lang=lang, all_scores=all_scores)
+            settings_hash = hash_settings(nlp, lang=lang, all_scores=all_scores, query=query)
             sink = Results(output, settings_hash, overwrite=overwrite)
     except (ValueError, OSError, ImportError) as error:
         raise BadParameter(str(error)) from error
@@ -106,6 +116,7 @@ def summarize_cli(
             chain.from_iterable(read(f, as_jsonl=jsonl, text_field=text_field) for f in files),
             nlp,
             sink,
+            query=query,
             lang=lang,
             batch_size=batch_size,
             all_scores=all_scores,
@@ -142,6 +153,7 @@ def summarize(
     nlp: Language,
     sink: Screen | Results,
     *,
+    query: str | None = None,
     lang: str | None = None,
     batch_size: int = 32,
     all_scores: bool = False,
@@ -151,6 +163,7 @@ def summarize(
 
     nlp: A pipeline with a component bertsum.
     sink: Where the summaries go. Documents that it is done with are skipped.
+    query: What the summaries should be about.
     lang: Language code of the documents that have none themselves.
     batch_size: Documents per batch, fewer if long.
     all_scores: Add the scores of all sentences to the records.
@@ -174,17 +187,19 @@ def summarize(
             else:
                 yield entry
 
-    names = get_bertsum(nlp).cfg
+    bertsum = get_bertsum(nlp)
     with bar:
         for batch in _batches(documents(), batch_size):
             # Words seen in this batch alone leave the vocabulary with it.
             with nlp.memory_zone():
                 records = []
                 for document, doc in zip(batch, _process(nlp, batch, lang), strict=True):
+                    if query is not None and isinstance(doc, Doc):
+                        doc = _focus(doc, bertsum, query)
                     if isinstance(doc, Exception):
                         fail(document, f"{type(doc).__name__}: {doc}")
                     else:
-                        records.append(_to_record(document, doc, names, all_scores))
+                        records.append(_to_record(document, doc, bertsum.cfg, all_scores))
             sink.write(records)
             counts["summarized"] += len(records)
     return counts
@@ -216,6 +231,17 @@ def _attempt(nlp: Language, text: str, lang: str | None) -> Doc | Exception:
         return nlp(make_doc(nlp, text, lang))
     except Exception as error:
         return error
+
+
+def _focus(doc: Doc, bertsum: Any, query: str) -> Doc | Exception:
+    """Summarize a document again, by what its sentences have to do with a query."""
+    scores_attr = bertsum.cfg["scores_attr"]
+    try:
+        scores = score_by_query(doc, doc._.get(scores_attr), query, scores_attr)
+        bertsum.set_annotations([doc], [scores])
+    except Exception as error:
+        return error
+    return doc
 
 
 def _to_record(
