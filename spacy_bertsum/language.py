@@ -13,8 +13,8 @@ def detect_language(text: str) -> str:
 
     The first call loads the classifier, which takes about a second; it needs no network.
 
-    text (str): The text, in one of the classifier's 140 languages.
-    RETURNS (str): An ISO 639 code such as "de"; "und" where there is no letter to go by.
+    text: The text, in one of the classifier's 140 languages.
+    RETURNS: An ISO 639 code such as "de"; "und" where there is no letter to go by.
     """
     sample = text.strip()[:SAMPLE_CHARS]
     if not any(map(str.isalpha, sample)):

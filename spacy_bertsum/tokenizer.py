@@ -86,7 +86,7 @@ def create_multilingual_tokenizer() -> Callable[[Language], Tokenizer]:
     sentence punctuation of every script is a token of its own even between two letters. Latin
     words, numbers and web addresses inside such texts stay whole, and so do Korean words.
 
-    RETURNS (Callable[[Language], Tokenizer]): Builds the tokenizer for a pipeline.
+    RETURNS: Builds the tokenizer for a pipeline.
     """
 
     def tokenizer_factory(nlp: Language) -> Tokenizer:

@@ -9,7 +9,7 @@ import spacy
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_bertsum.sentencizer import MIN_SPACED_SENTENCE, find_sentences
+from spacy_bertsum.boundaries import MIN_SPACED_SENTENCE, find_sentences
 
 TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-bertsum.MultilingualTokenizer.v1"}}}
 

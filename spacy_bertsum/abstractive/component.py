@@ -18,9 +18,9 @@ from thinc.api import Model, Optimizer
 from thinc.types import Floats1d
 
 from .. import extensions
+from ..boundaries import find_sentences
 from ..codes import base
 from ..diagnosis import explain_divergence, explain_out_of_memory, not_finite
-from ..sentencizer import find_sentences
 from ..surface import clean
 from . import attributes
 from .drafts import Written, join_parts, make_draft, make_merge, make_passages
