@@ -5,6 +5,7 @@ from typing import Any
 import numpy
 
 from scripts.mini.documents import Document
+from spacy_bertsum.layers.salience import FEATURES
 from spacy_bertsum.oracle import NgramTable
 
 
@@ -33,4 +34,15 @@ def make_document(sents: list[str], reference: str, **fields: Any) -> Document:
         wanted=wanted.astype("i8"),
         wanted_sizes=sizes[:, 0],
         **(defaults | fields),
+    )
+
+
+def make_random(n_sents: int, seed: int) -> Document:
+    """A document of random pieces and features."""
+    rng = numpy.random.default_rng(seed)
+    return make_document(
+        ["text"] * n_sents,
+        "text",
+        pieces=[rng.integers(10, 1_000, 8) for _ in range(n_sents)],
+        features=rng.normal(size=(n_sents, len(FEATURES))).astype("f4"),
     )

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy
 import pytest
-from test_mini_whole import EMBEDDED, make_document
+from mini_documents import make_random
+from test_mini_whole import EMBEDDED
 from transformers import AutoTokenizer
 
 from scripts.mini.disguise import disguise
@@ -69,7 +70,7 @@ def test_other_pieces_for_the_same_sentences():
     tokenizer = AutoTokenizer.from_pretrained(EMBEDDED / "encoder")
     sents = list(TEXTS.values())
     ids = tokenizer(sents, add_special_tokens=False)["input_ids"]
-    document = replace(make_document(len(sents), 0), sents=sents, pieces=[*map(numpy.array, ids)])
+    document = replace(make_random(len(sents), 0), sents=sents, pieces=[*map(numpy.array, ids)])
     n_pieces = list(map(len, document.pieces))
     n_hidden = n_as_long = 0
     for seed in range(200):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_mini_whole import make_document
+from mini_documents import make_random
 
 from scripts.mini.encoded import Encoded
 from scripts.mini.languages import Mover
@@ -16,7 +16,7 @@ OFFSETS = {"en": torch.zeros(WIDTH), "de": torch.full((WIDTH,), 2.0)}
 
 
 def make_encoded(lang: str, in_disguise: bool = False) -> Encoded:
-    document = replace(make_document(3, 0), set=f"toy.{lang}")
+    document = replace(make_random(3, 0), set=f"toy.{lang}")
     vectors = torch.ones(3, WIDTH + len(FEATURES), dtype=torch.float16)
     return Encoded(document, vectors, in_disguise)
 

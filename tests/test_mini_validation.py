@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy
 import pytest
-from test_soft_rouge import SENTS, make_document
+from mini_documents import make_document
+from test_soft_rouge import SENTS
 
 from scripts.mini.documents import Document
 from scripts.mini.validation import Standing, Validation

@@ -4,15 +4,13 @@ import random
 from itertools import pairwise
 from pathlib import Path
 
-import numpy
 import pytest
 import torch
 import typer
-from mini_documents import make_document
+from mini_documents import make_random
 from thinc.api import Config
 
 import spacy_bertsum
-from scripts.mini.documents import Document
 from scripts.mini.encoded import Encoded, substitute
 from scripts.mini.encoder import Encoder
 from scripts.mini.languages import Mover
@@ -22,17 +20,6 @@ from scripts.mini.train_whole import Summarizer, Trainer
 from spacy_bertsum.layers.salience import FEATURES
 
 EMBEDDED = Path(spacy_bertsum.__file__).parent / "models" / "xx_bertsum_mini"
-
-
-def make_random(n_sents: int, seed: int) -> Document:
-    """Of random pieces and features."""
-    rng = numpy.random.default_rng(seed)
-    return make_document(
-        ["text"] * n_sents,
-        "text",
-        pieces=[rng.integers(10, 1_000, 8) for _ in range(n_sents)],
-        features=rng.normal(size=(n_sents, len(FEATURES))).astype("f4"),
-    )
 
 
 @pytest.fixture(scope="module")
