@@ -111,7 +111,7 @@ def test_time_grows_with_the_length_only(unit):
     nlp = spacy.blank("xx", config=CONFIG)
     start = time.process_time()
     doc = nlp(text)
-    assert time.process_time() - start < 20
+    assert time.process_time() - start < 5
     assert doc.text == text
 
 
