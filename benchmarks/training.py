@@ -36,6 +36,7 @@ from scripts.corpora import find_corpora
 from spacy_bertsum.labels import get_labels
 from spacy_bertsum.layers.checkpoints import to_transformers
 from spacy_bertsum.layers.salience import doc_salience
+from spacy_bertsum.layers.sentences import get_surprisal
 from spacy_bertsum.layers.transformer import get_shim, pieces_of
 
 LEARN_RATE = 1e-4
@@ -192,7 +193,8 @@ def prepare(nlp: Language, examples: list[Example]) -> Batch:
     """The tensors of a batch for the torch loop."""
     transformer = _find(nlp, "bertsum_transformer")
     docs = [nlp.get_pipe(SENTENCIZER)(example.predicted.copy()) for example in examples]
-    packed = pieces_of(transformer, docs).packed
+    pieces = pieces_of(transformer, docs)
+    packed = pieces.packed
     width = max(map(len, packed.input_ids))
     inputs = {
         "input_ids": _pad(packed.input_ids, width),
@@ -200,24 +202,24 @@ def prepare(nlp: Language, examples: list[Example]) -> Batch:
     }
     if get_shim(transformer).n_segments() > 1:
         inputs["token_type_ids"] = _pad(packed.segment_ids, width)
-    pooling = _find(nlp, "sentence_encoder").attrs["pooling"]
+    attrs = _find(nlp, "sentence_encoder").attrs
     places, lengths = (
-        packed.piece_rows() if pooling == "mean" else (packed.cls_rows, packed.cls_lengths)
+        packed.piece_rows() if attrs["pooling"] == "mean" else (packed.cls_rows, packed.cls_lengths)
     )
     n_sents = max(packed.n_sents)
     labels = [
         get_labels(Example(doc, example.reference), "summary")
         for doc, example in zip(docs, examples, strict=True)
     ]
-    features = numpy.zeros((len(docs), n_sents, doc_salience(docs[0]).shape[1]), "f")
-    for row, doc in zip(features, docs, strict=True):
-        sentences = doc_salience(doc)
-        row[: len(sentences)] = sentences
+    described = numpy.concatenate([doc_salience(doc) for doc in docs])
+    if attrs["surprisal"]:
+        described = numpy.hstack([get_surprisal(get_shim(transformer), pieces), described])
+    features = _pad(numpy.split(described, numpy.cumsum(packed.n_sents)[:-1]), n_sents)
     return Batch(
         inputs=inputs,
         rows=torch.from_numpy(places[:, 0] * width + places[:, 1]),
         sentences=torch.from_numpy(numpy.repeat(numpy.arange(len(lengths)), lengths)),
-        features=torch.from_numpy(features),
+        features=features,
         mask=torch.arange(n_sents) < torch.tensor(packed.n_sents).unsqueeze(1),
         labels=_pad(labels, n_sents),
         n_pieces=sum(map(len, packed.input_ids)),
@@ -225,7 +227,7 @@ def prepare(nlp: Language, examples: list[Example]) -> Batch:
 
 
 def _pad(rows: Sequence[numpy.ndarray], width: int) -> torch.Tensor:
-    padded = numpy.zeros((len(rows), width), rows[0].dtype)
+    padded = numpy.zeros((len(rows), width, *rows[0].shape[1:]), rows[0].dtype)
     for target, row in zip(padded, rows, strict=True):
         target[: len(row)] = row
     return torch.from_numpy(padded)

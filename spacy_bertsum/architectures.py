@@ -86,6 +86,7 @@ def build_sentence_encoder(
     transformer: Model[list[Doc], FullTransformerBatch],
     pooling: Literal["cls", "mean"] = "cls",
     grad_factor: float = 1.0,
+    surprisal: bool = False,
 ) -> Model[list[Doc], list[Floats2d]]:
     """Sentence vectors from an encoder that belongs to this component alone.
 
@@ -93,10 +94,12 @@ def build_sentence_encoder(
     pooling: What stands for a sentence: its [CLS], as in the paper, or the mean of its pieces. An
         encoder without much pre-training has not learnt to gather a sentence at its [CLS].
     grad_factor: Multiplies the gradients that reach the encoder; 0 freezes it.
+    surprisal: Puts features beside the vector that weigh the sentence's pieces by how rare they
+        are, see `spacy_bertsum.surprisal`. Needs a Unigram tokenizer, like XLM-R's.
     """
     if pooling not in ("cls", "mean"):
         raise ValueError(f'pooling must be "cls" or "mean", not {pooling!r}')
-    return sentence_encoder(transformer, pooling, grad_factor)
+    return sentence_encoder(transformer, pooling, grad_factor, surprisal)
 
 
 def build_sentence_listener(

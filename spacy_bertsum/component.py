@@ -183,7 +183,7 @@ class BertSum(TrainablePipe):
         return next((layer for layer in layers if layer.name == "sentence_encoder"), None)
 
     def encode(self, docs: Iterable[Doc]) -> list[Floats2d]:
-        """The vectors of the sentences of documents, as the head gets them.
+        """The vectors of the sentences of documents, without features beside them.
 
         RETURNS: For every document an array in main memory, shape (sentences, width).
 
@@ -191,7 +191,9 @@ class BertSum(TrainablePipe):
         """
         encoder = self.require_encoder()
         with explain_out_of_memory(self.name):
-            return [encoder.ops.to_numpy(rows) for rows in encoder.predict(list(docs))]
+            vectors = encoder.predict(list(docs))
+        width = encoder.layers[0].get_dim("nO")
+        return [encoder.ops.to_numpy(rows)[:, :width] for rows in vectors]
 
     def encode_pieces(self, docs: Iterable[Doc]) -> list[list[Floats2d]]:
         """The vectors of the word pieces of documents.

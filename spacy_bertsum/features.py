@@ -17,3 +17,13 @@ def tabulate(features: Mapping[str, Any], names: Sequence[str], n: int) -> numpy
     for column, name in enumerate(names):
         table[:, column] = features[name]
     return table
+
+
+def shift(values: numpy.ndarray, by: int) -> numpy.ndarray:
+    """Move values along the sentences; zero comes in at the end."""
+    shifted = numpy.zeros_like(values)
+    if by > 0:
+        shifted[by:] = values[:-by]
+    else:
+        shifted[:by] = values[-by:]
+    return shifted

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy
 
-from scripts.mini.documents import Document
-from spacy_bertsum.layers.salience import FEATURES
+from scripts.mini.documents import FEATURES, Document
 from spacy_bertsum.oracle import NgramTable
 
 

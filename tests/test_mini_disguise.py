@@ -6,11 +6,14 @@ from dataclasses import replace
 import numpy
 import pytest
 from mini_documents import make_random
+from numpy.testing import assert_array_equal
 from test_mini_whole import EMBEDDED
 from transformers import AutoTokenizer
 
 from scripts.mini.disguise import disguise
 from scripts.mini.respell import respell
+from spacy_bertsum import surprisal
+from spacy_bertsum.surprisal import weigh_pieces
 
 TEXTS = {
     "en": "The quick brown fox jumped over 13 lazy dogs, he said; the dogs did not mind.",
@@ -72,10 +75,16 @@ def test_other_pieces_for_the_same_sentences():
     ids = tokenizer(sents, add_special_tokens=False)["input_ids"]
     document = replace(make_random(len(sents), 0), sents=sents, pieces=[*map(numpy.array, ids)])
     n_pieces = list(map(len, document.pieces))
+    weights = weigh_pieces(tokenizer)
+    document = document.read_as(document.pieces, weights)
+    n_surprisal = len(surprisal.FEATURES)
     n_hidden = n_as_long = 0
     for seed in range(200):
-        other = disguise(document, tokenizer, random.Random(seed))
-        assert replace(other, pieces=document.pieces) == document
+        other = disguise(document, tokenizer, weights, random.Random(seed))
+        same = replace(other, pieces=document.pieces, features=document.features)
+        assert same == document
+        assert_array_equal(other.features[:, n_surprisal:], document.features[:, n_surprisal:])
+        assert (other.features != document.features).any()
         assert len(other.pieces) == len(sents)
         assert not any(map(numpy.array_equal, other.pieces, document.pieces))
         n_as_long += list(map(len, other.pieces)) == n_pieces

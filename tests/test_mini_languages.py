@@ -7,9 +7,9 @@ import pytest
 import torch
 from mini_documents import make_random
 
+from scripts.mini.documents import FEATURES
 from scripts.mini.encoded import Encoded
 from scripts.mini.languages import Mover
-from spacy_bertsum.layers.salience import FEATURES
 
 WIDTH = 4
 OFFSETS = {"en": torch.zeros(WIDTH), "de": torch.full((WIDTH,), 2.0)}

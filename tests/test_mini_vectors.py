@@ -4,15 +4,19 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 import typer
+from numpy.testing import assert_allclose
 from test_mini_whole import EMBEDDED
 from transformers import AutoTokenizer
 
+from scripts.mini.documents import FEATURES
 from scripts.mini.encoded import load_encoded
 from scripts.mini.prepare import build_pipeline, prepare_document
 from scripts.mini.vectors import main
+from spacy_bertsum.surprisal import weigh_pieces
 
 TEXT = "The boat left the harbour. The ice had closed it for weeks. Now the fishermen are glad."
 
@@ -23,7 +27,8 @@ def keep(tmp_path: Path) -> Callable[[], None]:
     tokenizer = AutoTokenizer.from_pretrained(EMBEDDED / "encoder")
     record = {"id": 1, "text": TEXT, "references": ["The boat left."]}
     (tmp_path / "prepared").mkdir()
-    documents = [prepare_document(build_pipeline("en"), tokenizer, record)]
+    weights = weigh_pieces(tokenizer)
+    documents = [prepare_document(build_pipeline("en"), tokenizer, weights, record)]
     torch.save(documents, tmp_path / "prepared" / "toy.en.train.pt")
     return partial(
         main,
@@ -53,6 +58,11 @@ def test_kept_once(keep: Callable[[], None], tmp_path: Path):
     (own, disguised) = load_encoded(tmp_path, "train")["toy.en"]
     assert own.n_sents == disguised.n_sents == 3
     assert disguised.in_disguise
+    # Its features are of the pieces that it has now.
+    assert not numpy.array_equal(own.document.features, disguised.document.features)
+    for one in (own, disguised):
+        width = one.vectors.shape[1] - len(FEATURES)
+        assert_allclose(one.vectors[:, width:], one.document.features, atol=1e-2)
 
 
 def test_another_encoder_needs_another_folder(keep: Callable[[], None], tmp_path: Path):

@@ -11,13 +11,13 @@ from mini_documents import make_random
 from thinc.api import Config
 
 import spacy_bertsum
+from scripts.mini.documents import FEATURES
 from scripts.mini.encoded import Encoded, substitute
 from scripts.mini.encoder import Encoder
 from scripts.mini.languages import Mover
 from scripts.mini.layers import find_head, head_config
 from scripts.mini.parallel import Alignment, read_pairs
 from scripts.mini.train_whole import Summarizer, Trainer
-from spacy_bertsum.layers.salience import FEATURES
 
 EMBEDDED = Path(spacy_bertsum.__file__).parent / "models" / "xx_bertsum_mini"
 

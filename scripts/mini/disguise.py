@@ -4,7 +4,6 @@ A head that has seen some learns what to do without vectors that mean anything.
 """
 
 import random
-from dataclasses import replace
 
 import numpy
 from transformers import PreTrainedTokenizerBase
@@ -17,16 +16,21 @@ LEAST_RESPELT = 0.2
 
 
 def disguise(
-    document: Document, tokenizer: PreTrainedTokenizerBase, rng: random.Random
+    document: Document,
+    tokenizer: PreTrainedTokenizerBase,
+    weights: numpy.ndarray,
+    rng: random.Random,
 ) -> Document:
     """The same document with other pieces, in one of three ways.
 
     Of five documents three are in another spelling, as in a language that the encoder lacks, in a
     script that it has. In one, every other piece is unknown and the rest are word beginnings, as in
     a script that it lacks. In one, every piece has become another one throughout.
+
+    weights: Of the tokenizer's pieces, see `spacy_bertsum.surprisal.weigh_pieces`.
     """
     (change,) = rng.choices((_respell, _hide, _exchange), weights=(3, 1, 1))
-    return replace(document, pieces=change(document, tokenizer, rng))
+    return document.read_as(change(document, tokenizer, rng), weights)
 
 
 def _respell(

@@ -10,7 +10,12 @@ from typing import Any
 import numpy
 import torch
 
+from spacy_bertsum import surprisal
+from spacy_bertsum.layers import salience
 from spacy_bertsum.rouge import score_rouge
+
+# What a head sees of a sentence beside its vector, in the order of the pipeline's layers.
+FEATURES = surprisal.FEATURES + salience.FEATURES
 
 
 @dataclass
@@ -19,7 +24,7 @@ class Document:
 
     set: The name of its set.
     pieces: The piece ids of each sentence.
-    features: Salience features, (sentences, features).
+    features: See FEATURES, (sentences, features).
     labels: The oracle's choice, (sentences,).
     boilerplate: 1 for lines that belong to the page and not to the text, else 0, (sentences,).
     gains: Soft labels, the ROUGE of each sentence by itself, (sentences,).
@@ -59,6 +64,16 @@ class Document:
         """Characters of the references, on average."""
         return round(float(numpy.mean([len(reference) for reference in self.references])))
 
+    def read_as(self, pieces: list[numpy.ndarray], weights: numpy.ndarray) -> "Document":
+        """The same with other pieces.
+
+        weights: Of the vocabulary, see `spacy_bertsum.surprisal`.
+        """
+        features = numpy.hstack(
+            [count_surprisal(pieces, weights), self.features[:, len(surprisal.FEATURES) :]]
+        )
+        return replace(self, pieces=pieces, features=features)
+
     @cached_property
     def chars(self) -> numpy.ndarray:
         """Characters of each sentence and the space after it, (sentences,)."""
@@ -95,6 +110,12 @@ class Document:
             gains=self.gains[part],
             is_whole=False,
         )
+
+
+def count_surprisal(pieces: Sequence[Sequence[int]], weights: numpy.ndarray) -> numpy.ndarray:
+    """`spacy_bertsum.surprisal.surprisal` of sentences, each its pieces."""
+    flat = numpy.concatenate([*map(numpy.asarray, pieces), numpy.zeros(0)]).astype("i8")
+    return surprisal.surprisal(flat, numpy.array([len(ids) for ids in pieces], "i8"), weights)
 
 
 def load_documents(path: Path, limit: int | None = None) -> list[Document]:

@@ -7,9 +7,8 @@ import numpy
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from scripts.mini.documents import Document, find_prepared, load_documents
+from scripts.mini.documents import FEATURES, Document, find_prepared, load_documents
 from scripts.mini.losses import SummaryLoss
-from spacy_bertsum.layers.salience import FEATURES
 from spacy_bertsum.packing import batch_by_padded_size
 
 # Padded sentences that enter a head at once. On a CPU few are faster than many: less is padding.
@@ -18,7 +17,7 @@ MAX_PADDED_SENTS = 300
 
 @dataclass(frozen=True)
 class Encoded:
-    """vectors: Of its sentences, with salience features, float16, (sentences, width + features).
+    """vectors: Of its sentences, with their features, float16, (sentences, width + features).
     in_disguise: Whether they are not those of the document's own pieces.
     """
 
@@ -46,7 +45,10 @@ def _load_set(path: Path, vectors_path: Path) -> list[Encoded]:
     state = torch.load(vectors_path, weights_only=True)
     documents = load_documents(path, state["n_documents"])
     n_own = len(documents)
-    documents += [documents[i] for i in state["disguised"]]
+    documents += [
+        replace(documents[i], features=features.float().numpy())
+        for i, features in zip(state["disguised"], state["features"], strict=True)
+    ]
     parts = state["vectors"].split([len(document.sents) for document in documents])
     return [
         Encoded(document, add_features(part, document), in_disguise=i >= n_own)
@@ -65,7 +67,7 @@ def width_of(sets: dict[str, list[Encoded]]) -> int:
 
 
 def add_features(vectors: torch.Tensor, document: Document) -> torch.Tensor:
-    """Vectors of a document's sentences beside the salience features."""
+    """Vectors of a document's sentences beside their features."""
     features = torch.from_numpy(document.features).to(vectors)
     return torch.cat([vectors, features], dim=1)
 

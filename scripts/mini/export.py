@@ -24,6 +24,7 @@ CONFIG = {
         "tok2vec": {
             "@architectures": "spacy-bertsum.SentenceEncoder.v1",
             "pooling": "mean",
+            "surprisal": True,
             "transformer": {
                 "@architectures": "spacy-bertsum.BertSumTransformer.v1",
                 "name": "encoder",
@@ -69,6 +70,8 @@ def main(
     if base is not None:
         config = Config().from_disk(base / "config.cfg")
         config["model"]["head"] = head_config(state["name"])
+        # The heads of models before the fifteenth version do without.
+        config["model"]["tok2vec"]["surprisal"] = True
     if "encoder" in state:
         source = work / "encoder" if base is None else base / "encoder"
         save_encoder(source, output / "encoder", state["encoder"])

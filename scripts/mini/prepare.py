@@ -1,4 +1,4 @@
-"""Step `prepare` of the embedded model: documents → sentences, word pieces, salience and labels.
+"""Step `prepare` of the embedded model: documents → sentences, word pieces, features and labels.
 
 What comes out needs neither spaCy nor the data directory any more: one file a set and split.
 """
@@ -19,8 +19,10 @@ from tqdm import tqdm
 from transformers import AutoTokenizer
 
 from scripts.corpora import Corpus, find_corpora
+from scripts.mini.documents import count_surprisal
 from spacy_bertsum.layers.salience import doc_salience
 from spacy_bertsum.oracle import NgramTable, greedy_oracle, sentence_gains
+from spacy_bertsum.surprisal import weigh_pieces
 
 # Long ones: fewer of these.
 TRAIN_LIMITS = {
@@ -47,13 +49,13 @@ def build_pipeline(lang: str = "xx") -> Language:
     return nlp
 
 
-def prepare_document(nlp: Language, tokenizer: Any, record: dict) -> dict:
+def prepare_document(nlp: Language, tokenizer: Any, weights: numpy.ndarray, record: dict) -> dict:
     doc = nlp(record["text"])
     sents = [sent.text.strip() for sent in doc.sents]
     # Neither the oracle nor the features of a book-long document are worth the wait.
     sents = sents[:MAX_SENTS]
-    features = doc_salience(doc)[:MAX_SENTS]
     pieces = tokenizer(sents, add_special_tokens=False, verbose=False)["input_ids"]
+    features = numpy.hstack([count_surprisal(pieces, weights), doc_salience(doc)[:MAX_SENTS]])
     labels = numpy.zeros(len(sents), dtype="i1")
     labels[greedy_oracle(sents, record["references"])] = 1
     is_boilerplate = mark(doc, record.get("boilerplate", ()))[:MAX_SENTS]
@@ -94,7 +96,8 @@ def prepare_corpus(corpus: Corpus, output: Path, tokenizer_path: Path, part: sli
         nlp = build_pipeline(corpus.lang)
         tokenizer = AutoTokenizer.from_pretrained(tokenizer_path)
         records = islice(corpus.read(), part.start, part.stop)
-        documents = [prepare_document(nlp, tokenizer, record) for record in records]
+        weights = weigh_pieces(tokenizer)
+        documents = [prepare_document(nlp, tokenizer, weights, record) for record in records]
         partial = output.with_suffix(".partial")
         torch.save([doc for doc in documents if len(doc["sents"]) > 1], partial)
         partial.rename(output)

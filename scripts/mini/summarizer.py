@@ -3,11 +3,10 @@
 import torch
 
 from scripts.mini.common import autocast, encode_sentences
-from scripts.mini.documents import Document
+from scripts.mini.documents import FEATURES, Document
 from scripts.mini.encoded import add_features, pad
 from scripts.mini.layers import DEFAULT, build_head
 from scripts.mini.parallel import MAX_BATCH_PIECES, MAX_LENGTH
-from spacy_bertsum.layers.salience import FEATURES
 from spacy_bertsum.packing import SpecialIds, pack
 
 DROPOUT = 0.1
@@ -25,12 +24,12 @@ class Summarizer(torch.nn.Module):
 
     @torch.no_grad()
     def start_from(self, head: dict[str, torch.Tensor]) -> None:
-        """Let the head begin with what it knows from salience, undisturbed by the vectors."""
+        """Let the head begin with what it knows from features, undisturbed by the vectors."""
         self.head.load_state_dict(head)
         self.head.input.project.weight[:, : self.encoder.config.hidden_size].zero_()
 
     def encode(self, documents: list[Document]) -> list[torch.Tensor]:
-        """Sentence vectors of documents, with their salience features."""
+        """Sentence vectors of documents, with their features."""
         packed = pack(
             [doc.pieces for doc in documents],
             self.special,

@@ -1,4 +1,4 @@
-"""Step `salience` of the embedded model: a head on salience and layout features alone.
+"""Step `salience` of the embedded model: a head on surprisal, salience and layout features alone.
 
 In minutes, on more documents than an encoder could read in that time. Where sentences will have
 vectors, it sees zeros.
@@ -12,7 +12,7 @@ import typer
 from transformers import AutoConfig
 
 from scripts.mini.common import save_checkpoint, seed_everything
-from scripts.mini.documents import Document, find_prepared, load_documents
+from scripts.mini.documents import FEATURES, Document, find_prepared, load_documents
 from scripts.mini.encoded import Encoded, Scorer, accumulate_gradients, add_features
 from scripts.mini.layers import DEFAULT, build_head
 from scripts.mini.loop import Training
@@ -20,7 +20,6 @@ from scripts.mini.losses import SummaryLoss
 from scripts.mini.sampling import Sampler, draw_batch
 from scripts.mini.summarizer import DROPOUT
 from scripts.mini.validation import Validation
-from spacy_bertsum.layers.salience import FEATURES
 
 
 def main(

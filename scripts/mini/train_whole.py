@@ -20,7 +20,7 @@ import typer
 from tqdm import tqdm
 
 from scripts.mini.common import get_device, save_checkpoint, seed_everything
-from scripts.mini.documents import Document, take_sents
+from scripts.mini.documents import FEATURES, Document, take_sents
 from scripts.mini.encoded import (
     Encoded,
     Scorer,
@@ -40,7 +40,6 @@ from scripts.mini.parallel import Alignment, read_pairs
 from scripts.mini.processes import Processes
 from scripts.mini.sampling import Sampler, draw_batch
 from scripts.mini.validation import Standing, Validation
-from spacy_bertsum.layers.salience import FEATURES
 
 DROPOUT = 0.1
 

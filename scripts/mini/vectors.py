@@ -60,6 +60,7 @@ def main(
     checksum = get_checksum(model / "encoder" / "model.safetensors")
     check_folder(work / save_as, checksum)
     encoder = Encoder(model, int8)
+    tokenizer, weights = encoder.shim.tokenizer, encoder.shim.piece_weights()
     (work / save_as).mkdir(exist_ok=True)
     for split in ("val", "test", "train"):
         paths = find_prepared(work, split)
@@ -78,13 +79,14 @@ def main(
             rng = random.Random(f"{seed} {name}")
             count = round(disguised * len(documents)) if split == "train" else 0
             some = sorted(rng.sample(range(len(documents)), count))
-            changed = [disguise(documents[i], encoder.shim.tokenizer, rng) for i in some]
+            changed = [disguise(documents[i], tokenizer, weights, rng) for i in some]
             vectors = encode_set(encoder, documents + changed)
             save_checkpoint(
                 output,
                 vectors=vectors,
                 n_documents=len(documents),
                 disguised=some,
+                features=[torch.from_numpy(one.features).half() for one in changed],
                 encoder=checksum,
             )
 

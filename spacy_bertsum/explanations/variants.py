@@ -9,6 +9,7 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Floats1d
 
+from .. import surprisal
 from ..component import BertSum
 from ..layers.pieces import get_sents
 from ..layers.salience import FEATURES
@@ -20,8 +21,8 @@ _BATCH = 64
 # Stands for a sentence none of whose tokens is left.
 _NOTHING = "…"
 VECTOR = "meaning"
-# What the features of `salience` and `layout` tell of a sentence. Those of the document as a whole
-# are the same for all its sentences and stay.
+# What the features of `salience`, `layout` and `surprisal` tell of a sentence. Those of the
+# document as a whole are the same for all its sentences and stay.
 GROUPS = {
     "position": (
         "is_first",
@@ -51,11 +52,23 @@ GROUPS = {
         "first_similarity",
         "previous_similarity",
         "next_similarity",
+        "surprisal_centrality",
+        "surprisal_centrality_forward",
+        "surprisal_centrality_backward",
+        "surprisal_centrality_rank",
+        "surprisal_lexrank",
+        "surprisal_centroid_similarity",
+        "surprisal_first_similarity",
+        "surprisal_previous_similarity",
+        "surprisal_next_similarity",
     ),
     "wording": (
         "word_probability",
         "new_words",
         "word_length",
+        "surprisal",
+        "relative_surprisal",
+        "surprisal_new",
         "unterminated",
         "question",
         "quotation",
@@ -192,12 +205,14 @@ class Features:
             )
         self.sentence = sentence
         self.rows = model.ops.to_numpy(vectors.predict([doc])[0])
-        width = vectors.layers[0].get_dim("nO")
+        weighs = vectors.layers[0].attrs.get("surprisal", False)
+        features = (surprisal.FEATURES if weighs else ()) + FEATURES
+        width = vectors.get_dim("nO") - len(features)
         # Which columns belong to each part, bool, (parts, columns).
-        self.columns = numpy.zeros((1 + len(GROUPS), width + len(FEATURES)), dtype=bool)
+        self.columns = numpy.zeros((1 + len(GROUPS), vectors.get_dim("nO")), dtype=bool)
         self.columns[0, :width] = True
         for i, group in enumerate(GROUPS.values(), start=1):
-            self.columns[i, [width + FEATURES.index(name) for name in group]] = True
+            self.columns[i, width:] = numpy.isin(features, group)
         self.names = [VECTOR, *GROUPS]
         self.spans: list[Span | None] = [None] * len(self.names)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy
 import srsly
 import torch
 from thinc.api import get_torch_default_device
@@ -12,6 +13,7 @@ from thinc.types import ArgsKwargs
 from torch import Tensor
 
 from ..packing import SpecialIds
+from ..surprisal import weigh_pieces
 from .bert import Bert
 from .checkpoints import load_checkpoint, save_checkpoint
 from .int8 import is_int8
@@ -29,6 +31,7 @@ class EncoderShim(LateShim):
         super().__init__(**kwargs)
         self.tokenizer: Any = None
         self._special: SpecialIds | None = None
+        self._weights: numpy.ndarray | None = None
 
     @property
     def encoder(self) -> Any:
@@ -49,6 +52,7 @@ class EncoderShim(LateShim):
         self._model = WindowEncoder(encoder).to(get_torch_default_device())
         self.tokenizer = tokenizer
         self._special = SpecialIds.of(tokenizer)
+        self._weights = None
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable]:
         if is_int8(self._model):
@@ -77,6 +81,12 @@ class EncoderShim(LateShim):
 
     def special_ids(self) -> SpecialIds:
         return self._special
+
+    def piece_weights(self) -> numpy.ndarray:
+        """See `spacy_bertsum.surprisal.weigh_pieces`."""
+        if self._weights is None:
+            self._weights = weigh_pieces(self.tokenizer)
+        return self._weights
 
     def to_bytes(self) -> bytes:
         if not self.is_built:

@@ -19,12 +19,14 @@ class Pieces:
     """The word pieces of a batch of documents.
 
     sents: The sentences of each document.
+    ids: For every sentence of the batch, its pieces.
     packed: Their windows.
     offsets: For every sentence of the batch, the (start, end) characters of its pieces, counted
         from the sentence's first character.
     """
 
     sents: list[list[Span]]
+    ids: list[list[int]]
     packed: PackedDocs
     offsets: list[list[tuple[int, int]]]
 
@@ -105,7 +107,7 @@ def make_pieces(
         overlap=overlap,
         n_segments=shim.n_segments(),
     )
-    return Pieces(sents, packed, offsets)
+    return Pieces(sents, ids, packed, offsets)
 
 
 def window_spans(pieces: Pieces) -> list[list[Span]]:

@@ -6,55 +6,87 @@ any tok2vec layer. The third, `spacy_bertsum.layers.listener`, takes them from a
 """
 
 from collections.abc import Callable
+from itertools import chain, islice
 
 import numpy
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
 
+from ..surprisal import FEATURES, surprisal
 from .encoder import Request
-from .pieces import get_sents
-from .transformer import pieces_of
+from .encoder_shim import EncoderShim
+from .pieces import Pieces, get_sents
+from .transformer import get_shim, pieces_of
 
 
 def sentence_encoder(
-    transformer: Model, pooling: str, grad_factor: float
+    transformer: Model, pooling: str, grad_factor: float, surprisal: bool = False
 ) -> Model[list[Doc], list[Floats2d]]:
     """Encode sentences with a BertSumTransformer, keeping no more of its output than they need.
 
-    pooling: "cls" or "mean", see `spacy_bertsum.architectures.build_sentence_encoder`.
+    pooling, surprisal: See `spacy_bertsum.architectures.build_sentence_encoder`.
     """
-    return Model(
+    model: Model[list[Doc], list[Floats2d]] = Model(
         "sentence_encoder",
         _encode,
         init=_init_encoder,
-        dims={"nO": transformer.get_dim("nO") if transformer.has_dim("nO") else None},
+        dims={"nO": None},
         layers=[transformer],
-        attrs={"pooling": pooling, "grad_factor": grad_factor},
+        attrs={"pooling": pooling, "grad_factor": grad_factor, "surprisal": surprisal},
     )
+    if transformer.has_dim("nO"):
+        _set_width(model)
+    return model
 
 
 def _init_encoder(model: Model, X: list[Doc] | None = None, Y: object = None) -> None:
     transformer = model.layers[0]
     transformer.initialize(X=X)
-    model.set_dim("nO", transformer.get_dim("nO"))
+    _set_width(model)
+    if model.attrs["surprisal"]:
+        # A tokenizer that can't tell shows before training.
+        get_shim(transformer).piece_weights()
+
+
+def _set_width(model: Model) -> None:
+    n_features = len(FEATURES) if model.attrs["surprisal"] else 0
+    model.set_dim("nO", model.layers[0].get_dim("nO") + n_features)
 
 
 def _encode(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
     transformer = model.layers[0]
-    packed = pieces_of(transformer, docs).packed
+    pieces = pieces_of(transformer, docs)
+    packed = pieces.packed
     if model.attrs["pooling"] == "mean":
         rows, lengths = packed.piece_rows()
     else:
         # Most sentences have one; one that is longer than a window has several.
         rows, lengths = packed.cls_rows, packed.cls_lengths
     vectors, backprop_encoder = transformer.layers[0](Request(packed, rows, lengths), is_train)
+    width = vectors.shape[1]
+    if model.attrs["surprisal"]:
+        features = model.ops.asarray2f(get_surprisal(get_shim(transformer), pieces))
+        vectors = model.ops.xp.hstack([vectors, features])
 
     def backprop(d_vectors: list[Floats2d]) -> list[Doc]:
-        backprop_encoder(model.ops.flatten(d_vectors) * model.attrs["grad_factor"])
+        gradient = model.ops.as_contig(model.ops.flatten(d_vectors)[:, :width])
+        backprop_encoder(gradient * model.attrs["grad_factor"])
         return docs
 
     return model.ops.unflatten(vectors, model.ops.asarray1i(packed.n_sents)), backprop
+
+
+def get_surprisal(shim: EncoderShim, pieces: Pieces) -> numpy.ndarray:
+    """The features of all sentences of a batch, float32, shape (sentences, len(FEATURES))."""
+    sents = iter(pieces.ids)
+    features = [numpy.zeros((0, len(FEATURES)), dtype="f")]
+    for n in pieces.packed.n_sents:
+        ids = list(islice(sents, n))
+        flat = numpy.fromiter(chain.from_iterable(ids), dtype="i8")
+        lengths = numpy.array([len(sent) for sent in ids], dtype="i8")
+        features.append(surprisal(flat, lengths, shim.piece_weights()))
+    return numpy.concatenate(features)
 
 
 def predict_pieces(encoder: Model, docs: list[Doc]) -> list[list[Floats2d]]:
