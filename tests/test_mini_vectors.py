@@ -74,6 +74,16 @@ def test_another_encoder_needs_another_folder(keep: Callable[[], None], tmp_path
     assert (tmp_path / "vectors_2" / "toy.en.train.pt").exists()
 
 
+def test_documents_of_another_version_are_refused(keep: Callable[[], None], tmp_path: Path):
+    path = tmp_path / "prepared" / "toy.en.train.pt"
+    (record,) = torch.load(path, weights_only=False)
+    torch.save([{**record, "features": record["features"][:, 1:]}], path)
+    with pytest.raises(
+        typer.BadParameter, match="prepared by another version"
+    ):
+        keep()
+
+
 def test_older_vectors_do(keep: Callable[[], None], tmp_path: Path):
     keep()
     change(tmp_path / "vectors" / "toy.en.train.pt")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 import torch
+import typer
 
 from spacy_bertsum import surprisal
 from spacy_bertsum.layers import salience
@@ -119,8 +120,18 @@ def count_surprisal(pieces: Sequence[Sequence[int]], weights: numpy.ndarray) -> 
 
 
 def load_documents(path: Path, limit: int | None = None) -> list[Document]:
+    """The documents of a file that `prepare.py` has made.
+
+    RAISES: typer.BadParameter if they have other features than heads see now.
+    """
     name = path.name.rsplit(".", 2)[0]
-    return [_from_record(name, record) for record in torch.load(path, weights_only=False)[:limit]]
+    records = torch.load(path, weights_only=False)[:limit]
+    if any(record["features"].shape[1] != len(FEATURES) for record in records):
+        raise typer.BadParameter(
+            f"{path} was prepared by another version, with other features: use another directory, "
+            "or remove it and the vectors made from it, and prepare it again"
+        )
+    return [_from_record(name, record) for record in records]
 
 
 def take_sents(documents: list[Document], max_sents: int) -> list[Document]:
