@@ -78,9 +78,7 @@ def test_documents_of_another_version_are_refused(keep: Callable[[], None], tmp_
     path = tmp_path / "prepared" / "toy.en.train.pt"
     (record,) = torch.load(path, weights_only=False)
     torch.save([{**record, "features": record["features"][:, 1:]}], path)
-    with pytest.raises(
-        typer.BadParameter, match="prepared by another version"
-    ):
+    with pytest.raises(typer.BadParameter, match="prepared by another version"):
         keep()
 
 
