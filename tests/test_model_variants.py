@@ -19,7 +19,7 @@ Nobody was hurt. Two hundred people live on the island, most of them fishermen. 
 come by helicopter twice a week. The council wants a new pier before the winter. It would cost four
 million pounds, half of which the government has promised. Work could begin in May. The ferry to the
 island stopped running in the morning.
-"""
+""".replace("\n", " ").strip()
 N_SENTS = 9
 
 
