@@ -10,6 +10,7 @@ length of the document.
 
 import numpy
 
+from . import centrality
 from .features import shift, tabulate
 from .term_matrix import Counts, count_terms
 
@@ -23,15 +24,7 @@ FEATURES = (
     "relative_length",
     "relative_length_of_previous",
     "relative_length_of_next",
-    "centrality",
-    "centrality_forward",
-    "centrality_backward",
-    "centrality_rank",
-    "lexrank",
-    "centroid_similarity",
-    "first_similarity",
-    "previous_similarity",
-    "next_similarity",
+    *centrality.FEATURES,
     "word_probability",
     "new_words",
     "word_length",
@@ -61,12 +54,7 @@ def salience(words: numpy.ndarray, lengths: numpy.ndarray, chars: numpy.ndarray)
     index = numpy.arange(n)
     mean_length = max(len(words) / n, 1.0)
     relative = numpy.log((lengths + 1) / (mean_length + 1))
-    total = matrix.similarity_to_all()
-    backward = matrix.similarity_to_earlier()
-    self_similarity = (lengths > 0).astype("f8")
-    others = max(n - 1, 1)
-    centrality = (total - self_similarity) / others
-    neighbour = matrix.similarity_to_next()
+    central = centrality.centrality(matrix)
     features = {
         "is_first": index == 0,
         "is_last": index == n - 1,
@@ -77,22 +65,14 @@ def salience(words: numpy.ndarray, lengths: numpy.ndarray, chars: numpy.ndarray)
         "relative_length": relative,
         "relative_length_of_previous": shift(relative, 1),
         "relative_length_of_next": shift(relative, -1),
-        "centrality": centrality * 10,
-        "centrality_forward": (total - self_similarity - backward) / others * 10,
-        "centrality_backward": backward / others * 10,
-        "centrality_rank": centrality.argsort(kind="stable").argsort() / n,
-        "lexrank": numpy.log(matrix.lexrank(total) * n + 1e-3),
-        "centroid_similarity": total / numpy.sqrt(max(total.sum(), 1e-9)) * 2,
-        "first_similarity": matrix.similarity_to_first() * 3,
-        "previous_similarity": shift(neighbour, 1) * 3,
-        "next_similarity": neighbour * 3,
+        **central,
         "word_probability": _mean_word_probability(counts, lengths) * 20,
         "new_words": _share_of_new_terms(counts),
         "word_length": numpy.bincount(rows, chars, n) / numpy.maximum(lengths, 1) / 5,
         "document_log_sentences": numpy.log1p(n) / 3,
         "document_log_length": numpy.log(mean_length + 1) / 3,
-        "document_mean_centrality": centrality.mean() * 10,
-        "document_first_centrality": centrality[0] * 10,
+        "document_mean_centrality": central["centrality"].mean(),
+        "document_first_centrality": central["centrality"][0],
         "document_type_token_ratio": counts.n_terms / max(len(words), 1),
         "document_word_length": chars.mean() / 5 if len(chars) else 0.0,
     }

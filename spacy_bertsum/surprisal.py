@@ -6,26 +6,22 @@ trained on (Kudo 2018). The negative logarithm of that, its surprisal, does what
 frequency in a large corpus does for LexRank (Erkan & Radev 2004).
 """
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy
 import srsly
 
-from .features import shift, tabulate
+from . import centrality
+from .features import tabulate
 from .term_matrix import count_terms
 
+CENTRALITY = tuple(f"surprisal_{name}" for name in centrality.FEATURES)
 FEATURES = (
     "surprisal",
     "relative_surprisal",
-    "surprisal_centrality",
-    "surprisal_centrality_forward",
-    "surprisal_centrality_backward",
-    "surprisal_centrality_rank",
-    "surprisal_lexrank",
-    "surprisal_centroid_similarity",
-    "surprisal_first_similarity",
-    "surprisal_previous_similarity",
-    "surprisal_next_similarity",
+    *CENTRALITY,
     "surprisal_new",
     "document_surprisal",
     "document_mean_surprisal_centrality",
@@ -60,6 +56,12 @@ def weigh_pieces(tokenizer: Any) -> numpy.ndarray:
     return weights
 
 
+def describe(sents: Sequence[Sequence[int]], weights: numpy.ndarray) -> numpy.ndarray:
+    """`surprisal` of a document's sentences, each the ids of its pieces."""
+    pieces = numpy.fromiter(chain.from_iterable(sents), dtype="i8")
+    return surprisal(pieces, numpy.array([len(sent) for sent in sents], dtype="i8"), weights)
+
+
 def surprisal(
     pieces: numpy.ndarray, lengths: numpy.ndarray, weights: numpy.ndarray
 ) -> numpy.ndarray:
@@ -78,27 +80,15 @@ def surprisal(
     tells = weights[pieces] > 0
     counts = count_terms(pieces[tells], rows[tells], n)
     matrix = counts.weigh(weights[counts.ids])
-    total = matrix.similarity_to_all()
-    backward = matrix.similarity_to_earlier()
-    others = max(n - 1, 1)
-    centrality = (total - (told > 0)) / others
-    neighbour = matrix.similarity_to_next()
+    central = centrality.centrality(matrix)
     by_term = (1 + numpy.log(counts.counts)) * weights[counts.ids][counts.terms]
     new = counts.sum_rows(counts.is_new * by_term) / numpy.maximum(counts.sum_rows(by_term), 1e-9)
     features = {
         "surprisal": told / numpy.maximum(lengths, 1) / 5,
         "relative_surprisal": numpy.log((told + 5) / (told.mean() + 5)),
-        "surprisal_centrality": centrality * 10,
-        "surprisal_centrality_forward": (total - (told > 0) - backward) / others * 10,
-        "surprisal_centrality_backward": backward / others * 10,
-        "surprisal_centrality_rank": centrality.argsort(kind="stable").argsort() / n,
-        "surprisal_lexrank": numpy.log(matrix.lexrank(total) * n + 1e-3),
-        "surprisal_centroid_similarity": total / numpy.sqrt(max(total.sum(), 1e-9)) * 2,
-        "surprisal_first_similarity": matrix.similarity_to_first() * 3,
-        "surprisal_previous_similarity": shift(neighbour, 1) * 3,
-        "surprisal_next_similarity": neighbour * 3,
+        **dict(zip(CENTRALITY, central.values(), strict=True)),
         "surprisal_new": new,
         "document_surprisal": told.sum() / max(lengths.sum(), 1) / 5,
-        "document_mean_surprisal_centrality": centrality.mean() * 10,
+        "document_mean_surprisal_centrality": central["centrality"].mean(),
     }
     return tabulate(features, FEATURES, n)

@@ -71,7 +71,7 @@ class Document:
         weights: Of the vocabulary, see `spacy_bertsum.surprisal`.
         """
         features = numpy.hstack(
-            [count_surprisal(pieces, weights), self.features[:, len(surprisal.FEATURES) :]]
+            [surprisal.describe(pieces, weights), self.features[:, len(surprisal.FEATURES) :]]
         )
         return replace(self, pieces=pieces, features=features)
 
@@ -111,12 +111,6 @@ class Document:
             gains=self.gains[part],
             is_whole=False,
         )
-
-
-def count_surprisal(pieces: Sequence[Sequence[int]], weights: numpy.ndarray) -> numpy.ndarray:
-    """`spacy_bertsum.surprisal.surprisal` of sentences, each its pieces."""
-    flat = numpy.concatenate([*map(numpy.asarray, pieces), numpy.zeros(0)]).astype("i8")
-    return surprisal.surprisal(flat, numpy.array([len(ids) for ids in pieces], "i8"), weights)
 
 
 def load_documents(path: Path, limit: int | None = None) -> list[Document]:

@@ -19,10 +19,9 @@ from tqdm import tqdm
 from transformers import AutoTokenizer
 
 from scripts.corpora import Corpus, find_corpora
-from scripts.mini.documents import count_surprisal
 from spacy_bertsum.layers.salience import doc_salience
 from spacy_bertsum.oracle import NgramTable, greedy_oracle, sentence_gains
-from spacy_bertsum.surprisal import weigh_pieces
+from spacy_bertsum.surprisal import describe, weigh_pieces
 
 # Long ones: fewer of these.
 TRAIN_LIMITS = {
@@ -55,7 +54,7 @@ def prepare_document(nlp: Language, tokenizer: Any, weights: numpy.ndarray, reco
     # Neither the oracle nor the features of a book-long document are worth the wait.
     sents = sents[:MAX_SENTS]
     pieces = tokenizer(sents, add_special_tokens=False, verbose=False)["input_ids"]
-    features = numpy.hstack([count_surprisal(pieces, weights), doc_salience(doc)[:MAX_SENTS]])
+    features = numpy.hstack([describe(pieces, weights), doc_salience(doc)[:MAX_SENTS]])
     labels = numpy.zeros(len(sents), dtype="i1")
     labels[greedy_oracle(sents, record["references"])] = 1
     is_boilerplate = mark(doc, record.get("boilerplate", ()))[:MAX_SENTS]

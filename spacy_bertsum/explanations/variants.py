@@ -9,7 +9,7 @@ from spacy.tokens import Doc, Span
 from thinc.api import Model
 from thinc.types import Floats1d
 
-from .. import surprisal
+from .. import centrality, surprisal
 from ..component import BertSum
 from ..layers.pieces import get_sents
 from ..layers.salience import FEATURES
@@ -42,26 +42,7 @@ GROUPS = {
         "relative_length_of_previous",
         "relative_length_of_next",
     ),
-    "centrality": (
-        "centrality",
-        "centrality_forward",
-        "centrality_backward",
-        "centrality_rank",
-        "lexrank",
-        "centroid_similarity",
-        "first_similarity",
-        "previous_similarity",
-        "next_similarity",
-        "surprisal_centrality",
-        "surprisal_centrality_forward",
-        "surprisal_centrality_backward",
-        "surprisal_centrality_rank",
-        "surprisal_lexrank",
-        "surprisal_centroid_similarity",
-        "surprisal_first_similarity",
-        "surprisal_previous_similarity",
-        "surprisal_next_similarity",
-    ),
+    "centrality": (*centrality.FEATURES, *surprisal.CENTRALITY),
     "wording": (
         "word_probability",
         "new_words",

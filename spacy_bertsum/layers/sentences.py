@@ -6,14 +6,14 @@ any tok2vec layer. The third, `spacy_bertsum.layers.listener`, takes them from a
 """
 
 from collections.abc import Callable
-from itertools import chain, islice
+from itertools import islice
 
 import numpy
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d, Ragged
 
-from ..surprisal import FEATURES, surprisal
+from ..surprisal import FEATURES, describe
 from .encoder import Request
 from .encoder_shim import EncoderShim
 from .pieces import Pieces, get_sents
@@ -82,10 +82,7 @@ def get_surprisal(shim: EncoderShim, pieces: Pieces) -> numpy.ndarray:
     sents = iter(pieces.ids)
     features = [numpy.zeros((0, len(FEATURES)), dtype="f")]
     for n in pieces.packed.n_sents:
-        ids = list(islice(sents, n))
-        flat = numpy.fromiter(chain.from_iterable(ids), dtype="i8")
-        lengths = numpy.array([len(sent) for sent in ids], dtype="i8")
-        features.append(surprisal(flat, lengths, shim.piece_weights()))
+        features.append(describe(list(islice(sents, n)), shim.piece_weights()))
     return numpy.concatenate(features)
 
 
