@@ -204,7 +204,7 @@ def main(
         "# Encoders in 8-bit integers\n\n"
         f"{describe_run(libraries)}, {torch.backends.cpu.get_cpu_capability()}, {threads} threads. "
         f"Medians of {rounds} rounds in turns; cosine: of the vectors to those in float32, the "
-        "mean over pieces. Command: "
+        "mean over pieces. All but the embedded encoder have random weights. Command: "
         f"`python -m benchmarks.int8 --rounds {rounds} --threads {threads}`"
         "\n\n" + "\n".join(lines) + "\n"
     )
