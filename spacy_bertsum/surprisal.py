@@ -76,13 +76,15 @@ def surprisal(
     if n == 0:
         return numpy.zeros((0, len(FEATURES)), dtype="f")
     rows = numpy.repeat(numpy.arange(n), lengths)
-    told = numpy.bincount(rows, weights[pieces], n)
-    tells = weights[pieces] > 0
+    by_piece = weights[pieces]
+    told = numpy.bincount(rows, by_piece, n)
+    tells = by_piece > 0
     counts = count_terms(pieces[tells], rows[tells], n)
-    matrix = counts.weigh(weights[counts.ids])
-    central = centrality.centrality(matrix)
-    by_term = (1 + numpy.log(counts.counts)) * weights[counts.ids][counts.terms]
-    new = counts.sum_rows(counts.is_new * by_term) / numpy.maximum(counts.sum_rows(by_term), 1e-9)
+    by_term = weights[counts.ids]
+    central = centrality.centrality(counts.weigh(by_term))
+    information = (1 + numpy.log(counts.counts)) * by_term[counts.terms]
+    new = counts.sum_rows(counts.is_new * information)
+    new = new / numpy.maximum(counts.sum_rows(information), 1e-9)
     features = {
         "surprisal": told / numpy.maximum(lengths, 1) / 5,
         "relative_surprisal": numpy.log((told + 5) / (told.mean() + 5)),

@@ -1,10 +1,10 @@
 """Features that weigh word pieces by how rare they are in texts at large."""
 
 from pathlib import Path
-from time import process_time
 
 import numpy
 import pytest
+import term_documents
 from checkpoints import WIDTH
 from numpy.testing import assert_allclose, assert_array_equal
 from spacy.language import Language
@@ -15,58 +15,44 @@ from spacy_bertsum.architectures import build_bertsum_transformer, build_sentenc
 from spacy_bertsum.layers.transformer import get_shim
 from spacy_bertsum.surprisal import FEATURES, surprisal, weigh_pieces
 
-SCALE = {"surprisal": 0.2, "document_surprisal": 0.2, "surprisal_centroid_similarity": 2}
-SCALE |= dict.fromkeys([n for n in FEATURES if "centrality" in n and "rank" not in n], 10)
-SCALE |= {f"surprisal_{name}_similarity": 3 for name in ("first", "previous", "next")}
-# Of pieces 0 to 499: the first and every tenth tell nothing.
-WEIGHTS = numpy.arange(500) % 10 / 2
+SCALES = {f"surprisal_{name}": scale for name, scale in term_documents.SCALE.items()}
+SCALES |= {"surprisal": 0.2, "document_surprisal": 0.2, "document_mean_surprisal_centrality": 10}
+# The first piece and every tenth tell nothing.
+WEIGHTS = numpy.arange(term_documents.N_IDS) % 10 / 2
 
 
 def column(features: numpy.ndarray, name: str) -> numpy.ndarray:
     """A feature in its natural unit."""
-    return features[:, FEATURES.index(name)] / SCALE.get(name, 1)
+    return features[:, FEATURES.index(name)] / SCALES.get(name, 1)
 
 
 def of_sentences(sentences: list[list[int]], weights: numpy.ndarray = WEIGHTS) -> numpy.ndarray:
-    pieces = numpy.array([piece for sentence in sentences for piece in sentence], dtype="i8")
-    return surprisal(pieces, numpy.array([len(s) for s in sentences], dtype="i8"), weights)
+    return surprisal(*term_documents.flatten(sentences), weights)
 
 
 def dense(sentences: list[list[int]]) -> dict[str, numpy.ndarray]:
     """The same features over the whole matrix of similarities."""
-    n = len(sentences)
-    counts = numpy.array([numpy.bincount(s, minlength=500) if s else [0] * 500 for s in sentences])
+    counts = term_documents.count(sentences)
     told = counts @ WEIGHTS
-    sizes = counts.sum(axis=1)
-    weighted = numpy.where(counts > 0, 1 + numpy.log(numpy.maximum(counts, 1)), 0) * WEIGHTS
-    norms = numpy.linalg.norm(weighted, axis=1, keepdims=True)
-    unit = numpy.divide(weighted, norms, out=numpy.zeros_like(weighted), where=norms > 0)
-    similarity = unit @ unit.T
-    others = similarity - numpy.diag(numpy.diag(similarity))
-    centroid = unit.sum(axis=0)
-    neighbours = numpy.diag(similarity, k=1)
-    sums = weighted.sum(axis=1)
+    weighted = term_documents.weigh(counts, WEIGHTS)
+    central = term_documents.dense_centrality(weighted)
     is_new = (counts > 0) & (counts.cumsum(axis=0) == counts)
-    return {
-        "surprisal": told / numpy.maximum(sizes, 1),
+    whole = {
+        "document_surprisal": told.sum() / counts.sum(),
+        "document_mean_surprisal_centrality": central["centrality"].mean(),
+    }
+    return {f"surprisal_{name}": values for name, values in central.items()} | {
+        "surprisal": told / numpy.maximum(counts.sum(axis=1), 1),
         "relative_surprisal": numpy.log((told + 5) / (told.mean() + 5)),
-        "surprisal_centrality": others.sum(axis=1) / (n - 1),
-        "surprisal_centrality_forward": numpy.triu(others).sum(axis=1) / (n - 1),
-        "surprisal_centrality_backward": numpy.tril(others).sum(axis=1) / (n - 1),
-        "surprisal_centroid_similarity": unit @ centroid / numpy.linalg.norm(centroid),
-        "surprisal_first_similarity": similarity[0],
-        "surprisal_previous_similarity": numpy.append(0.0, neighbours),
-        "surprisal_next_similarity": numpy.append(neighbours, 0.0),
-        "surprisal_new": (weighted * is_new).sum(axis=1) / numpy.maximum(sums, 1e-9),
-        "document_surprisal": numpy.full(n, told.sum() / sizes.sum()),
-        "document_mean_surprisal_centrality": numpy.full(n, others.sum() / (n - 1) / n),
+        "surprisal_new": (weighted * is_new).sum(axis=1)
+        / numpy.maximum(weighted.sum(axis=1), 1e-9),
+        **{name: numpy.full(len(sentences), value) for name, value in whole.items()},
     }
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_equal_to_dense_matrices(seed: int):
-    rng = numpy.random.default_rng(seed)
-    sentences = [(rng.zipf(1.5, size=k) % 500).tolist() for k in rng.integers(0, 20, size=30)]
+    sentences = term_documents.random_document(seed)
     features = of_sentences(sentences)
     for name, expected in dense(sentences).items():
         assert_allclose(column(features, name), expected, atol=1e-5, err_msg=name)
@@ -87,34 +73,17 @@ def test_central_is_what_shares_rare_pieces():
     assert column(features, "surprisal_centrality_rank")[1] > 0
 
 
-@pytest.mark.parametrize(
-    "sentences",
-    [[], [[]], [[1]], [[10], [20]], [[1, 1, 2]], [[], []], [[], [1], []], [[1, 2]] * 50],
-    ids=str,
-)
+@pytest.mark.parametrize("sentences", term_documents.EDGE_CASES, ids=str)
 def test_finite_and_small_whatever_the_document(sentences: list[list[int]]):
     with numpy.errstate(all="raise", under="ignore"):
         features = of_sentences(sentences)
-    assert features.shape == (len(sentences), len(FEATURES))
-    assert features.dtype == numpy.float32
-    assert numpy.isfinite(features).all()
-    assert (abs(features) < 30).all()
+    term_documents.assert_finite_and_small(features, (len(sentences), len(FEATURES)))
 
 
 def test_time_grows_linearly():
-    def document(n: int) -> tuple[numpy.ndarray, ...]:
-        return numpy.random.default_rng(0).zipf(1.3, size=20 * n) % 500, numpy.full(n, 20), WEIGHTS
-
-    def seconds(arrays: tuple[numpy.ndarray, ...]) -> float:
-        start = process_time()
-        surprisal(*arrays)
-        return process_time() - start
-
-    short, long = document(4000), document(32_000)
-    # In turns, so that whatever else runs on the machine slows both.
-    times = [(seconds(short), seconds(long)) for _ in range(7)]
-    of_short, of_long = map(min, zip(*times, strict=True))
-    assert of_long < 12 * of_short
+    term_documents.assert_linear_time(
+        lambda pieces, lengths: surprisal(pieces, lengths, WEIGHTS), n_ids=len(WEIGHTS)
+    )
 
 
 def test_rare_pieces_weigh_more(checkpoints: dict[str, Path]):
