@@ -29,10 +29,12 @@ _SPACED = re.compile(
 )
 
 # Full stops that sentencex does not know, with closing quotes and brackets: Khmer ones, except in
-# "etc."; the Ethiopic one typed as two word spaces; a bar for the danda of Indian scripts.
+# "etc."; the Ethiopic one typed as two word spaces; a bar for the danda of Indian scripts; Chinese
+# ones before a digit, where no quotation goes on.
 _FULL_STOP = regex.compile(
     r"(?:(?!\u17d4\u179b\u17d4)(?<!\u17d4\u179b)[\u17d4\u17d5]+"
     r"|\u1361\u1361+|(?<=[\u0900-\u0dff])\s?\|(?=\s|$))[\"'”’»)\]]*\s*"
+    r"|(?=[。！？]+\s*\d)(?<![“「『][^”」』]{0,200})[。！？]+\s*|[。！？]+[”」』）]+\s*(?=\d)"
 )
 
 # What sentencex takes for the end of a sentence, and is none: a full stop after one letter (an
@@ -42,7 +44,7 @@ _FULL_STOP = regex.compile(
 # after an apostrophe is an initial if it is a capital ("d'A. Camus"), or else the end of a word
 # ("couldn't."); of small letters with an accent some are words.
 _NO_FULL_STOP = regex.compile(
-    r"(?:(?:(?<![\w\p{M}'’ʼ])(?![àèéêíòóôùú])\p{L}|(?<=['’])\p{Lu})\p{M}*\.|[\u0e00-\u0e7f]\."
+    r"(?:(?:(?<![\w\p{M}'’ʼ°])(?![àèéêíòóôùú])\p{L}|(?<=['’])\p{Lu})\p{M}*\.|[\u0e00-\u0e7f]\."
     r"|[\u104a\u104f])\s*"
     r"|(?<=\d)\.(?=\d)"
     r"|(?<=[」』”\"’])(?=と(?!ころ|ても|もあれ|はいえ)|って|などと|(?:이?라|다)?(?:고|며|는|면서)\s|라[고는며])"
@@ -55,6 +57,16 @@ _ORDINAL_LANGUAGES = (
     *("nb", "nn", "no", "pl", "sk", "sl", "sr", "sv", "tr"),
 )
 
+# What makes an ordinal of a number before a capital, in German.
+_GERMAN_BEFORE_ORDINAL = (
+    r"(?i:de[rmns]|die|das|[ai]m|zu[mr]|vom|(?:[dms]|k)?ein(?:e[mnrs]?)?|(?:ihr|unser)(?:e[mnrs]?)?"
+    r"|jede[mnrs])|(?:Mon|Diens|Donners|Frei|Sams|Sonn)tag,|Mittwoch,"
+)
+_GERMAN_AFTER_ORDINAL = (
+    r"Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
+    r"|Quartal|Jahrhundert|Geburtstag|Jahrestag|Klasse|Platz"
+)
+
 # The same by language: abbreviations that sentencex lacks and that end no sentence.
 _SOUTH_SLAVIC = "npr|mil|tj|ul|tzv|dr"
 _NO_FULL_STOP_IN = {
@@ -62,7 +74,7 @@ _NO_FULL_STOP_IN = {
     for lang, words in {
         "bs": _SOUTH_SLAVIC,
         "cs": r"Ph\.D|tzv|tj|např|mil",
-        "de": r"(?:de[rmns]|die|das|[ai]m|zu[mr]|vom) \d\d?",
+        "de": rf"(?:{_GERMAN_BEFORE_ORDINAL}) \d\d?|\d\d?(?=\.[^\S\n]+(?:{_GERMAN_AFTER_ORDINAL}))",
         "el": r"τετρ|χλμ|εκατ|δισ",
         "en": r"Ms",
         "hr": _SOUTH_SLAVIC,
@@ -79,9 +91,11 @@ _NO_FULL_STOP_IN = {
     }.items()
 }
 
-# English words that begin a sentence after a single letter ("vitamin C. He …", "8 a.m. It …").
+# English words that begin a sentence after a single letter ("vitamin C. He …", "8 a.m. It …"), and
+# words that sentencex takes for abbreviations, before a capital.
 _FULL_STOP_IN_ENGLISH = regex.compile(
-    r"(?<!\w)(?:\p{L}\.)*\p{L}\.\s+(?=(?:The|It|He|She|They|We|You|This|That|These|Those|There|But|And|"
+    r"(?<!\w)(?:art|id|ill|me|miss|no|ok|May)\.\s+(?=\p{Lu})"
+    r"|(?<!\w)(?:\p{L}\.)*\p{L}\.\s+(?=(?:The|It|He|She|They|We|You|This|That|These|Those|There|But|And|"
     r"However|His|Her|Its|Their|Our|In|On|At|As|When|While|After)\b)"
 )
 

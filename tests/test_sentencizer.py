@@ -123,10 +123,13 @@ HARD = [
         ],
     ),
     ("en", ["It rained.", "Ms. Vale left for the U.S. Senate.", "J. R. Hill wrote to A. Moss."]),
+    ("en", ["Work begins in May.", "Nobody told me.", "It was ok.", "Heat it to 180 °C.", "Stir."]),
     ("en", ["the value was 5.", "the rest was small."]),
     ("it", ["Il problema non c'è.", "Ma non so dov'è.", "L'ha detto A. Neri."]),
     ("fr", ["L'ami d'A. Blanc est là.", "Il l'a dit.", "E\u0301. Roux rit."]),
     ("de", ["Das war's.", "Am Ende des 19. Jahrhunderts kam der 2. Bus.", "Er fuhr am 3. Mai."]),
+    ("de", ["Das 2. Quartal war gut.", "Ihr 50. Stück, eine 13. Rente und sein 1. Tor."]),
+    ("de", ["Am Montag, 3. März, war Schluss.", "Er zahlte 50.", "Um 20.", "Dann ging er."]),
     (
         "sr",
         ["Skupština je 3. maja 2024. godine odlučila.", "Grad ima npr. Dunav.", "To je 21. vek."],
@@ -155,6 +158,18 @@ def test_hard_boundaries(lang, expected):
     ends = [*starts[1:], len(text)]
     found = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    "lang, expected",
+    [
+        ("zh", ["会议今天开始。", "3月5日结束。", "他说：“好的。3天后回来。”", "2人笑了。"]),
+        ("ja", ["彼は昨日来た。", "2か月で帰った。", "「行く。3日後に。」", "５人が来た。"]),
+    ],
+)
+def test_boundaries_before_digits(lang, expected):
+    text = "".join(expected)
+    assert [text[a:b] for a, b in _spans(find_sentences(text, lang), text)] == expected
 
 
 @pytest.mark.parametrize(
@@ -272,7 +287,7 @@ def test_tokens_are_never_split():
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "天", "天气很好。", "“天。", "A. ", "1. ", "a\n", "เด็ก ", "! ", "x" * 60 + "\n"]
+    "unit", ["a", "天", "天气很好。", "“天。1", "A. ", "1. ", "a\n", "เด็ก ", "! ", "x" * 60 + "\n"]
 )
 def test_time_grows_with_the_length_only(mixed, unit):
     # sentencex alone takes 55 seconds for 900,000 characters of Chinese.
