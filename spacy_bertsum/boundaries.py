@@ -95,7 +95,7 @@ _NO_FULL_STOP_IN = {
 # words that sentencex takes for abbreviations, before a capital.
 _FULL_STOP_IN_ENGLISH = regex.compile(
     r"(?<!\w)(?:art|id|ill|me|miss|no|ok|May)\.\s+(?=\p{Lu})"
-    r"|(?<!\w)(?:\p{L}\.)*\p{L}\.\s+(?=(?:The|It|He|She|They|We|You|This|That|These|Those|There|But|And|"
+    r"|(?<!\w)\p{L}\.\s+(?=(?:The|It|He|She|They|We|You|This|That|These|Those|There|But|And|"
     r"However|His|Her|Its|Their|Our|In|On|At|As|When|While|After)\b)"
 )
 

@@ -108,7 +108,7 @@ def test_from_data_directory_to_model(data: Path, tmp_path: Path):
     train = ("scripts.mini.train_head", work, "--vectors", "vectors_2", *languages, "--steps")
     assert "step 3 loss" in run(*train, 3)
     assert "step 6 loss" in run(*train, 6)
-    again = ("--start-from", work / "head.pt", "--save-as", "head_2")
+    again = ("--start-from", work / "head.pt", "--save-as", "head_2", "--lead", "toy")
     assert "step 3 loss" in run(*train, 3, *again)
     run("scripts.mini.export", work, model, "--checkpoint", "head.pt", "--base", whole)
     assert changed_layers(whole, model) == set()

@@ -287,7 +287,8 @@ def test_tokens_are_never_split():
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "天", "天气很好。", "“天。1", "A. ", "1. ", "a\n", "เด็ก ", "! ", "x" * 60 + "\n"]
+    "unit",
+    ["a", "天", "天气很好。", "“天。1", "A. ", "A.", "1. ", "a\n", "เด็ก ", "! ", "x" * 60 + "\n"],
 )
 def test_time_grows_with_the_length_only(mixed, unit):
     # sentencex alone takes 55 seconds for 900,000 characters of Chinese.

@@ -84,6 +84,38 @@ def test_where_labels_say_no_more_the_text_goes_on_in_its_order():
     assert labelled > first + 1 > second + 1.5
 
 
+def test_documents_of_a_lead_set_teach_its_order():
+    # The reference and the label are its last sentence.
+    document = replace(DOCUMENTS[0], labels=numpy.array([0.0, 0.0, 1.0], dtype="f"))
+    short = replace(DOCUMENTS[0], set="other.en")
+    sets = {"toy.en": [document], "other.en": [short]}
+    orders = {}
+    for lead_sets in ((), ("toy.en",)):
+        get_loss = SummaryLoss(sets, 1.0, random.Random(0), 5.0, lead_sets)
+        logits = torch.zeros(2, 3, requires_grad=True)
+        mask = torch.ones(2, 3, dtype=torch.bool)
+        optimizer = torch.optim.SGD([logits], lr=3.0)
+        for _ in range(100):
+            optimizer.zero_grad()
+            get_loss(logits, mask, [document, short]).backward()
+            optimizer.step()
+        orders[lead_sets] = logits.argsort(descending=True).tolist()
+    assert orders["toy.en",][0] == [0, 1, 2]
+    assert orders[()][0][0] == 2
+    assert orders["toy.en",][1] == orders[()][1]
+
+
+def test_the_lead_of_a_page_is_that_of_its_text():
+    # Three sentences are put in order, where there are so many.
+    document = replace(DOCUMENTS[0], boilerplate=numpy.array([1.0, 0.0, 0.0], dtype="f"))
+    get_loss = SummaryLoss({"toy.en": [document]}, 1.0, random.Random(0), 0.0, ["toy.en"])
+    logits = torch.zeros(1, 3, requires_grad=True)
+    get_loss(logits, torch.ones(1, 3, dtype=torch.bool), [document]).backward()
+    line, first, second = (-logits.grad[0]).tolist()
+    assert first > second > line
+    assert first > 0 > line
+
+
 def test_a_stretch_of_a_document_has_no_lead():
     document = replace(DOCUMENTS[0], is_whole=False)
     get_loss = SummaryLoss({"toy.en": [document]}, 1.0, random.Random(0))

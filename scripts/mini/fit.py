@@ -1,5 +1,6 @@
 """A head trained from scratch on kept vectors."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ def fit_head(
     rate: float = RATE,
     rouge_weight: float = 1.0,
     regret: float = REGRET,
+    lead_sets: Collection[str] = (),
     offsets: dict[str, torch.Tensor] | None = None,
     moved: float = 0.5,
     start_from: dict[str, torch.Tensor] | None = None,
@@ -105,7 +107,7 @@ def fit_head(
     validation: Of the documents in `held_out`.
     head: One of `scripts.mini.layers`.
     rate: Of learning, at its highest.
-    rouge_weight, regret: See `scripts.mini.losses.SummaryLoss`.
+    rouge_weight, regret, lead_sets: See `scripts.mini.losses.SummaryLoss`.
     offsets, moved: See `scripts.mini.languages.Mover`. Without offsets no document is moved.
     start_from: Weights to go on from.
     evaluate_every: Steps; by default at the end alone.
@@ -115,7 +117,7 @@ def fit_head(
     model = build_head(head, width_of(sets), DROPOUT)
     if start_from is not None:
         model.load_state_dict(start_from)
-    get_loss = SummaryLoss(documents_of(sets), rouge_weight, rng, regret)
+    get_loss = SummaryLoss(documents_of(sets), rouge_weight, rng, regret, lead_sets)
     sampler = Sampler(sets, rng)
     move = Mover(offsets or {}, moved, rng)
     groups = [{"params": model.parameters(), "lr": rate}]

@@ -2,11 +2,12 @@
 
 Two parts: the relaxed ROUGE of the summaries that the scores would give, with a number of sentences
 and with one of characters; and binary cross-entropy with the oracle's choice, as BERTSUM, which
-makes the scores probabilities.
+makes the scores probabilities. On sets where nothing can be won over LEAD, its order is learnt
+instead of both.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy
 import torch
@@ -24,6 +25,8 @@ LEAST_SHARE = 0.2
 # What the label of the first sentence is at least; half of it of the second, a third of the third.
 # Where the reference says no more, a summary goes on as the text does.
 LEAD_LABEL = 0.3
+# So many first sentences are put in order where LEAD is learnt.
+LEAD_SENTS = 3
 # Sets differ in how much there is to win over LEAD: all count the same, within bounds.
 LEAST_ROOM = 0.05
 
@@ -34,6 +37,8 @@ class SummaryLoss:
     rouge_weight: Of relaxed ROUGE, beside cross-entropy.
     regret: What ROUGE lost to LEAD costs above what ROUGE won is worth. A model that is unsure then
         stays with LEAD.
+    lead_sets: Sets whose documents teach to stay with LEAD. What a head wins on their training
+        documents it has learnt by heart, and loses on others.
     """
 
     def __init__(
@@ -42,16 +47,18 @@ class SummaryLoss:
         rouge_weight: float,
         rng: random.Random,
         regret: float = 0.0,
+        lead_sets: Collection[str] = (),
     ):
         self.rouge_weight = rouge_weight
         self.regret = regret
+        self.lead_sets = frozenset(lead_sets)
         self.rng = rng
         self.n_sents = {name: choose_n_sents(documents) for name, documents in sets.items()}
         self.room = {name: self._measure_room(name, sets[name][:200]) for name in sets}
 
     def _measure_room(self, name: str, documents: Sequence[Document]) -> float:
         labels = _pad([document.labels for document in documents], torch.device("cpu"))
-        text = _pad([1 - document.boilerplate for document in documents], labels.device)
+        text = _pad_text(documents, labels.device)
         limit = torch.full((len(documents),), float(self.n_sents[name]))
         lead = lead_choice(text, text, limit)
         rouge = soft_rouge(torch.stack([labels, lead]), documents).mean(1)
@@ -61,27 +68,32 @@ class SummaryLoss:
         self, logits: torch.Tensor, mask: torch.Tensor, documents: list[Document]
     ) -> torch.Tensor:
         """The mean loss of documents; logits and mask have shape (documents, sentences)."""
-        labels = _pad([_soften(document) for document in documents], logits.device)
+        labels = _pad([self._soften(document) for document in documents], logits.device)
         sizes = mask.sum(1)
         binary = binary_cross_entropy_with_logits(logits, labels, reduction="none")
-        loss = ((binary * mask).sum(1) / sizes).mean()
-        whole = [i for i, document in enumerate(documents) if document.is_whole]
-        if self.rouge_weight and whole:
-            rows = torch.tensor(whole, device=logits.device)
-            chosen = [documents[i] for i in whole]
-            missing = self._rouge_loss(logits[rows], mask[rows], chosen)
-            loss = loss + self.rouge_weight * missing.sum() / len(documents)
-        return loss
+        losses = [((binary * mask).sum(1) / sizes).sum()]
+        parts = [(self._rouge_loss, self.rouge_weight, False), (_order_loss, 1.0, True)]
+        for compute, weight, of_lead in parts:
+            rows = [
+                i
+                for i, document in enumerate(documents)
+                if document.is_whole and (document.set in self.lead_sets) == of_lead
+            ]
+            if weight and rows:
+                chosen = [documents[i] for i in rows]
+                longest = max(document.n_sents for document in chosen)
+                missing = compute(logits[rows, :longest], mask[rows, :longest], chosen)
+                losses.append(weight * missing.sum())
+        return torch.stack(losses).sum() / len(documents)
 
     def _rouge_loss(
         self, logits: torch.Tensor, mask: torch.Tensor, documents: list[Document]
     ) -> torch.Tensor:
         lengths = [self.n_sents[document.set] for document in documents]
         chars = pad_sequence([torch.from_numpy(d.chars) for d in documents], batch_first=True)
-        chars = torch.nn.functional.pad(chars, (0, mask.shape[1] - chars.shape[1]))
         budgets = [self._draw_budget(document) for document in documents]
         room = torch.tensor([self.room[d.set] for d in documents], device=logits.device)
-        text = mask * (1 - _pad([d.boilerplate for d in documents], logits.device))
+        text = mask * _pad_text(documents, logits.device)
         choices, leads = [], []
         for weights, limits in ((mask.float(), lengths), (chars.to(logits.device), budgets)):
             limit = torch.tensor(limits, dtype=torch.float32, device=logits.device)
@@ -93,19 +105,47 @@ class SummaryLoss:
             loss = loss + self.regret * (soft_rouge(torch.stack(leads), documents) - rouge).relu()
         return loss.mean(0) / room
 
+    def _soften(self, document: Document) -> numpy.ndarray:
+        """The labels of a document; those of a stretch stay, whose first sentences are no lead."""
+        if not document.is_whole:
+            return document.labels
+        text = 1 - document.boilerplate
+        lead = text / text.cumsum().clip(min=1)
+        if document.set in self.lead_sets:
+            return lead
+        return numpy.maximum(document.labels, LEAD_LABEL * lead)
+
     def _draw_budget(self, document: Document) -> float:
         if self.rng.random() < OTHER_LENGTHS:
             return document.budget * self.rng.uniform(LEAST_SHARE, 1.0)
         return document.budget
 
 
-def _soften(document: Document) -> numpy.ndarray:
-    """The labels of a document; those of a stretch stay, whose first sentences are no lead."""
-    if not document.is_whole:
-        return document.labels
-    text = 1 - document.boilerplate
-    lead = text * LEAD_LABEL / text.cumsum().clip(min=1)
-    return numpy.maximum(document.labels, lead)
+def _order_loss(
+    logits: torch.Tensor, mask: torch.Tensor, documents: list[Document]
+) -> torch.Tensor:
+    """How improbable it is that the first sentences of each document come first, in their order.
+
+    The negative log-likelihood of a Plackett-Luce model (ListMLE; Xia et al. 2008) of LEAD_SENTS,
+    of which each counts less than the one before.
+    """
+    text = _pad_text(documents, logits.device) * mask
+    places = text.cumsum(1) * text
+    # Not infinity: in a short document nothing is left.
+    none = torch.finfo(logits.dtype).min
+    loss = logits.new_zeros(len(documents))
+    for place in range(1, LEAD_SENTS + 1):
+        is_next = places == place
+        missing = logits.masked_fill(~mask, none).logsumexp(1)
+        missing = missing - logits.masked_fill(~is_next, 0.0).sum(1)
+        loss = loss + is_next.any(1) * missing / place
+        mask = mask & ~is_next
+    return loss
+
+
+def _pad_text(documents: Sequence[Document], device: torch.device) -> torch.Tensor:
+    """1 for lines of the text, 0 for those of the page, (documents, sentences)."""
+    return _pad([1 - document.boilerplate for document in documents], device)
 
 
 def _pad(arrays: list[numpy.ndarray], device: torch.device) -> torch.Tensor:

@@ -39,6 +39,9 @@ def main(
     rate: float = typer.Option(RATE, help="Of learning, at its highest"),
     rouge_weight: float = typer.Option(1.0, help="Of relaxed ROUGE in the loss"),
     regret: float = typer.Option(REGRET, help="Cost of ROUGE lost to LEAD, above ROUGE won"),
+    lead: str = typer.Option(
+        "", help="Sets whose documents teach to stay with the first sentences, with commas"
+    ),
     evaluate_every: int = 400,
     seed: int = 0,
 ) -> None:
@@ -48,6 +51,7 @@ def main(
     }
     sets, held_out, validation = load_sets(work, vectors, "val")
     sets |= more
+    lead_sets = choose_sets(sets, lead) if lead else {}
     if only:
         sets = choose_sets(sets, only)
     standing, trained = fit_head(
@@ -60,6 +64,7 @@ def main(
         rate=rate,
         rouge_weight=rouge_weight,
         regret=regret,
+        lead_sets=lead_sets,
         offsets=None if languages is None else load_offsets(languages),
         moved=moved,
         start_from=None if start_from is None else _load_weights(start_from),
