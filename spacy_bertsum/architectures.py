@@ -162,7 +162,9 @@ def build_inter_sentence_transformer(
     width: By default that of the sentence vectors; n_heads must divide it.
     depth: The number of layers.
     n_hidden: The width of their feed-forward networks.
+    RAISES: ValueError if one of them is below 1.
     """
+    _check_sizes(width=width, depth=depth, n_heads=n_heads, n_hidden=n_hidden)
     return wrap_head(
         heads.InterSentenceTransformer,
         width=width,
@@ -178,7 +180,9 @@ def build_recurrent_head(
     """The paper's recurrent layer: an LSTM over the sentences, here in both directions.
 
     width: Of the hidden state in each direction; by default that of the sentence vectors.
+    RAISES: ValueError if one of them is below 1.
     """
+    _check_sizes(width=width, depth=depth)
     return wrap_head(heads.RecurrentHead, width=width, depth=depth)
 
 
@@ -190,6 +194,7 @@ def build_fine_grained(
 ) -> Model[list[Floats2d], list[Floats1d]]:
     """Two towers: bidirectional sentence vectors ⊕ those of a causal transformer over the same
     sentences. The settings are those of InterSentenceTransformer, for each tower."""
+    _check_sizes(width=width, depth=depth, n_heads=n_heads, n_hidden=n_hidden)
     return wrap_head(
         heads.FineGrained,
         width=width,
@@ -197,6 +202,12 @@ def build_fine_grained(
         n_heads=n_heads,
         n_hidden=n_hidden,
     )
+
+
+def _check_sizes(**sizes: int | None) -> None:
+    for name, size in sizes.items():
+        if size is not None and size < 1:
+            raise ValueError(f"{name} must be at least 1, not {size}")
 
 
 def replace_listener(transformer: Model, listener: Model, pipe: Any) -> Model:

@@ -36,14 +36,38 @@ def install(
         None by default.
     summarize: Method that summarizes again by these scores, see `summarize_doc`.
     spans_key: Key in `doc.spans` of the summary that `summarize` takes its settings from.
+    RAISES: ValueError if a name can't be that of such an attribute.
     """
+    if len({summary, scores, summarize}) < 3:
+        raise ValueError(
+            "summary_attr, scores_attr and summarize_attr need three names, not "
+            f"{summary!r}, {scores!r} and {summarize!r}"
+        )
     for name in (summary, scores):
-        if not Doc.has_extension(name):
+        if not _has_extension(name, is_method=False):
             Doc.set_extension(name, default=None)
-    if not Doc.has_extension(summarize):
+    if not _has_extension(summarize, is_method=True):
         method = partial(summarize_doc, scores_attr=scores, spans_key=spans_key)
         method.__doc__ = summarize_doc.__doc__
         Doc.set_extension(summarize, method=method)
+
+
+def _has_extension(name: str, *, is_method: bool) -> bool:
+    """Whether there is such an attribute or method already.
+
+    RAISES: ValueError if it is of another kind, or the name is none.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"The name of an attribute must be an identifier, not {name!r}")
+    if not Doc.has_extension(name):
+        return False
+    _, method, getter, _ = Doc.get_extension(name)
+    if getter is not None or is_method != (method is not None):
+        raise ValueError(
+            f"doc._.{name} is something else already: give summary_attr, scores_attr or "
+            "summarize_attr another name"
+        )
+    return True
 
 
 def annotate(
@@ -123,6 +147,7 @@ def summarize_doc(
             f"The document has no sentence scores in doc._.{scores_attr}: run the component "
             "'bertsum' on it first, for example by nlp.add_pipe('bertsum')"
         )
+    _check_shape(doc, scores)
     selection = Selection(**attrs.get("selection", {})).replace(
         n_sents=n_sents,
         ratio=ratio,
@@ -145,16 +170,21 @@ def _stored_attrs(doc: Doc, spans_key: str) -> dict[str, Any]:
     return found.get(spans_key) or next(iter(found.values()), {})
 
 
+def _check_shape(doc: Doc, scores: Floats1d) -> None:
+    n = sum(1 for _ in doc.sents)
+    if scores.shape != (n,):
+        raise ValueError(
+            f"Expected a score for each of the document's {n} sentences, not scores of "
+            f"shape {scores.shape}: run the component 'bertsum' again after its sentences change"
+        )
+
+
 def _summarize(
     doc: Doc, scores: Floats1d, selection: Selection
 ) -> tuple[list[Span], list[int], str]:
     """The chosen sentences, their indices among the document's, and the text they make."""
+    _check_shape(doc, scores)
     sents = list(doc.sents)
-    if scores.shape != (len(sents),):
-        raise ValueError(
-            f"Expected a score for each of the document's {len(sents)} sentences, not scores of "
-            f"shape {scores.shape}: run the component 'bertsum' again after its sentences change"
-        )
     raw: Sequence[str] = _RawSents(doc, sents)
     words = _words(doc, sents)
     # Where no limit counts characters, it matters only which sentences are blank.

@@ -14,7 +14,8 @@ from .layers.transformer import load_encoder
 
 MODELS = Path(__file__).parent / "models"
 
-_WITH_PRECISION = ("spacy-bertsum.BertSumTransformer.v1", "spacy-bertsum.Pretrained.v1")
+_PRETRAINED = "spacy-bertsum.Pretrained.v1"
+_WITH_PRECISION = ("spacy-bertsum.BertSumTransformer.v1", _PRETRAINED)
 
 
 def build_pretrained(name: str, mixed_precision: bool = False) -> Model[list[Doc], list[Floats1d]]:
@@ -26,24 +27,29 @@ def build_pretrained(name: str, mixed_precision: bool = False) -> Model[list[Doc
         gone when it is loaded.
     mixed_precision: Of the encoder, as in BertSumTransformer.
     """
-    return Pretrained(name, mixed_precision)
+    model = Pretrained(name, mixed_precision)
+    path = find_model(name)
+    if path is not None:
+        model.load(path)
+    return model
 
 
 class Pretrained(Model):
     """A layer around a model whose own config says how to build it.
 
     That config is stored with the weights: ``from_bytes`` builds the model they were saved from,
-    whatever stands at `name` by then.
+    whatever stands at `name` by then. Until that or `load` it has none.
     """
 
     def __init__(self, name: str, mixed_precision: bool = False):
         super().__init__("pretrained", _forward, init=_init, attrs={"name": str(name)})
         self.config: Config | None = None
         self.mixed_precision = mixed_precision
-        path = find_model(name)
-        if path is not None:
-            self.config, model = load_model(path, mixed_precision)
-            self._layers = [model]
+
+    def load(self, path: Path) -> None:
+        """Take the model of a directory, see `load_model`."""
+        self.config, model = load_model(path, self.mixed_precision)
+        self._layers = [model]
 
     def to_dict(self) -> dict:
         config = None if self.config is None else self.config.to_str()
@@ -57,8 +63,9 @@ class Pretrained(Model):
 
 
 def find_model(name: str | Path) -> Path | None:
-    """The directory of a model, or None."""
-    candidates = [path for path in (Path(name), MODELS / name) if (path / "config.cfg").is_file()]
+    """The directory of a model, or None. The names of those that come with the package are theirs,
+    whatever is in the working directory."""
+    candidates = [path for path in (MODELS / name, Path(name)) if (path / "config.cfg").is_file()]
     return candidates[0] if candidates else None
 
 
@@ -85,8 +92,13 @@ def _load_from_pipeline(path: Path, config: Config, mixed_precision: bool) -> tu
     names = [name for name, c in config["components"].items() if c.get("factory") == "bertsum"]
     if not names:
         raise ValueError(f"The pipeline in {path} has no bertsum component to take a model from")
-    config = Config({"model": config["components"][names[0]]["model"]})
-    model = _build(config, mixed_precision)
+    section = config["components"][names[0]]["model"]
+    config = Config({"model": section})
+    if section["@architectures"] == _PRETRAINED:
+        # What lies at the name by now may be this very pipeline: all it needs is stored with it.
+        model = Pretrained(section["name"], mixed_precision)
+    else:
+        model = _build(config, mixed_precision)
     if any("listener" in layer.name for layer in model.walk()):
         raise ValueError(
             f"The bertsum model in {path} listens to another component and can't be taken alone. "

@@ -122,7 +122,10 @@ def read_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 def _read_csv(path: Path, file: TextIO, text_field: str, summary_field: str) -> Iterator[Row]:
     csv.field_size_limit(MAX_CELL)
     rows = csv.reader(file, strict=True)
-    header = next(rows, [])
+    try:
+        header = next(rows, [])
+    except csv.Error as error:
+        raise ValueError(f"'{path}' has no readable header: {error}") from error
     _check_columns(path, header, [text_field, summary_field])
     wanted = [(i, name) for i, name in enumerate(header) if name in (text_field, summary_field)]
     wanted += [(i, name) for i, name in enumerate(header) if name in ("lang", "id")]
@@ -181,7 +184,7 @@ def parse_line(line: bytes) -> dict[str, Any]:
     RAISES: BadRecord if it is not an object in UTF-8.
     """
     try:
-        fields = json.loads(line.decode("utf-8-sig"))
+        fields = json.loads(line.decode("utf-8-sig").rstrip("\r\n"))
     except UnicodeDecodeError as error:
         raise BadRecord(f"Not UTF-8: {error}") from error
     except json.JSONDecodeError as error:

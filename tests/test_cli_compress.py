@@ -99,7 +99,9 @@ def test_output_that_is_not_empty(run, small: Path, tmp_path: Path):
     assert result.exit_code == 2
     assert "'out' is not empty: --overwrite replaces it" in flatten(result)
     assert measure(spacy.load("out")).n_layers == 2
+    (tmp_path / "out" / "stale.txt").touch()
     assert run(small, "out", "--drop-layers", 1, "--overwrite").exit_code == 0
+    assert not (tmp_path / "out" / "stale.txt").exists()
     assert (tmp_path / "out" / "config.cfg").read_bytes() == written
     assert measure(spacy.load("out")).n_layers == 1
 
@@ -117,6 +119,7 @@ def test_output_that_is_not_empty(run, small: Path, tmp_path: Path):
         (["--quantize", "int8", "--texts", "latin.txt"], "latin.txt: Not UTF-8"),
         (["--prune-vocab", "bad.jsonl"], "bad.jsonl:2"),
         (["--prune-vocab", "empty.txt"], "--prune-vocab needs texts"),
+        (["--quantize", "int8", "--texts", "empty.txt"], "no text among those to measure on"),
     ],
 )
 def test_refused(run, small: Path, tmp_path: Path, arguments: list, message: str):
@@ -144,7 +147,7 @@ def test_pipeline_without_bertsum(run, tmp_path: Path):
 
 
 def test_compressed_already(run, small: Path):
-    assert run(small, "out", "--quantize", "int8").exit_code == 0
-    result = run("out", "again", "--prune-heads", 0.5)
+    assert run(small, "new/out", "--quantize", "int8").exit_code == 0
+    result = run("new/out", "again", "--prune-heads", 0.5)
     assert result.exit_code == 2
     assert "in int8 already" in flatten(result)

@@ -135,6 +135,24 @@ def test_attributes_of_others_are_kept(nlp):
     assert nlp(TEXT)._.summarize() == "theirs"
 
 
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (("extract", "extract", "again"), "need three names"),
+        (("extract", "again", "extract"), "need three names"),
+        (("", "scores", "again"), "must be an identifier, not ''"),
+        (("extract", "the scores", "again"), "must be an identifier, not 'the scores'"),
+        (("summarize", "scores", "again"), r"doc\._\.summarize is something else"),
+        (("computed", "scores", "again"), r"doc\._\.computed is something else"),
+        (("extract", "scores", "summary"), r"doc\._\.summary is something else"),
+    ],
+)
+def test_names_that_cannot_be_had(names, message):
+    Doc.set_extension("computed", getter=len)
+    with pytest.raises(ValueError, match=message):
+        install(*names)
+
+
 @pytest.mark.parametrize("text", ["", " \n "])
 def test_empty_documents(nlp, text):
     doc = nlp(text)
@@ -201,8 +219,9 @@ def test_scores_of_other_sentences(nlp, doc):
     with pytest.raises(ValueError, match="5 sentences"):
         annotate(nlp(TEXT), SCORES[:-1], Selection())
     doc[2].is_sent_start = True
-    with pytest.raises(ValueError, match="6 sentences"):
-        doc._.summarize()
+    for settings in ({}, {"query": "Who pays?"}):
+        with pytest.raises(ValueError, match="6 sentences"):
+            doc._.summarize(**settings)
 
 
 def test_no_sentence_boundaries():

@@ -7,6 +7,11 @@ from numpy.testing import assert_allclose
 from thinc.api import Adam, Model, set_dropout_rate
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence, pad_sequence
 
+from spacy_bertsum.architectures import (
+    build_fine_grained,
+    build_inter_sentence_transformer,
+    build_recurrent_head,
+)
 from spacy_bertsum.layers.head import head
 from spacy_bertsum.layers.heads import (
     FineGrained,
@@ -210,6 +215,15 @@ def test_number_of_heads_must_divide_the_width(name: str):
         make_head(name, n_heads=5)
     with pytest.raises(ValueError, match=r"n_heads = 2 .* 7"):
         make_head(name, width=7)
+
+
+@pytest.mark.parametrize(
+    "build", [build_inter_sentence_transformer, build_recurrent_head, build_fine_grained]
+)
+@pytest.mark.parametrize("size", ["width", "depth"])
+def test_sizes_are_positive(build: Callable, size: str):
+    with pytest.raises(ValueError, match=f"{size} must be at least 1, not 0"):
+        build(**{size: 0})
 
 
 @pytest.mark.parametrize("causal", [False, True])

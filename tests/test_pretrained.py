@@ -188,6 +188,27 @@ def test_model_of_a_pipeline_that_was_fine_tuned_itself(tmp_path: Path):
         assert_allclose(doc._.summary_scores, scores, atol=1e-6)
 
 
+def test_pipeline_saved_where_its_model_came_from(tmp_path: Path):
+    trained = make_trained(load_model_config(CNN))
+    path = tmp_path / "model"
+    trained.to_disk(path)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    config = {"@architectures": "spacy-bertsum.Pretrained.v1", "name": str(path)}
+    nlp.add_pipe("bertsum", config={"model": config})
+    nlp.to_disk(path)
+    expected = trained(TEXTS[0])._.summary_scores
+    assert_allclose(spacy.load(path)(TEXTS[0])._.summary_scores, expected, atol=1e-6)
+    again = build_pretrained(str(path))
+    assert_allclose(again.predict([nlp(TEXTS[0])])[0], numpy.log(expected / (1 - expected)), 1e-3)
+
+
+def test_a_directory_does_not_stand_for_the_embedded_model(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spacy.blank("en").to_disk("xx_bertsum_mini")
+    assert build_pretrained("xx_bertsum_mini").layers
+
+
 def test_pipeline_without_bertsum_as_model(tmp_path: Path):
     spacy.blank("en").to_disk(tmp_path / "blank")
     with pytest.raises(ValueError, match="no bertsum component"):

@@ -93,6 +93,7 @@ def test_bad_record_says_why(change, reason):
     "line, reason",
     [
         (b'{"text": "A."', "Not JSON: Expecting ',' delimiter in column 14"),
+        (b'{"text": "A."\r\n', "Not JSON: Expecting ',' delimiter in column 14"),
         (b'{"text": "\xff"}', "Not UTF-8"),
         (b'["A.", "B."]', "Expected a JSON object"),
         (b"[" * 100_000, "JSON nested too deeply"),
@@ -163,6 +164,13 @@ def test_csv_without_a_column(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text("text,abstract\nA.,B.\n")
     with pytest.raises(ValueError, match="no column 'summary', only 'text', 'abstract'"):
+        list(read_rows(path))
+
+
+def test_csv_whose_header_is_none(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text('"text"x,summary\nA.,B.\n')
+    with pytest.raises(ValueError, match=r"in\.csv' has no readable header"):
         list(read_rows(path))
 
 

@@ -53,6 +53,7 @@ def compress_cli(
     """
     # torch takes seconds to import, which no other command should wait for.
     from ..compression.pipeline import Compression, compress, measure
+    from ..training.checkpoint import replace_directory
 
     printer = Printer()
     try:
@@ -61,13 +62,14 @@ def compress_cli(
         kept = None if prune_vocab is None else list(_read_texts(prune_vocab))
         compression = Compression(kept, drop_layers, prune_heads, quantize == "int8")
         samples = None if texts is None else list(_read_texts(texts))
+        output.parent.mkdir(parents=True, exist_ok=True)
         nlp = make_pipeline() if model == EMBEDDED else load_pipeline(model)
         before = measure(nlp)
         for line in compress(nlp, compression, samples):
             printer.info(line)
     except (ValueError, OSError) as error:
         raise BadParameter(str(error)) from error
-    nlp.to_disk(output)
+    replace_directory(output, nlp.to_disk)
     _print_sizes(printer, before, measure(nlp))
     printer.good(f"Saved '{output}'")
 

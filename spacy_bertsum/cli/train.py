@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
+from click import NoSuchOption
 from spacy import util
 from spacy.cli._util import (
     import_code,
@@ -15,7 +16,7 @@ from spacy.cli._util import (
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST, clean_output_dir
 from thinc.api import Config
-from typer import Argument, Context, Exit, Option
+from typer import Argument, BadParameter, Context, Exit, Option
 from wasabi import Printer
 
 CHECKPOINT = "checkpoint"
@@ -66,7 +67,10 @@ def train_cli(
     """
     if verbose:
         util.logger.setLevel(logging.DEBUG)
-    overrides = parse_config_overrides(ctx.args)
+    try:
+        overrides = parse_config_overrides(ctx.args)
+    except NoSuchOption as error:
+        raise BadParameter(str(error)) from error
     import_code(code_path)
     try:
         train(config_path, output, use_gpu=use_gpu, overwrite=overwrite, overrides=overrides)
@@ -108,7 +112,7 @@ def train(
         if processes.is_first:
             try:
                 finished = _prepare(output, checkpoint, filled, overwrite=overwrite)
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 msg.fail("Can't train")
                 print(error)
                 raise Exit(1) from None

@@ -85,7 +85,9 @@ def compress(
     shims = find_shims(nlp)
     for shim in shims:
         _check(shim, compression)
-    docs = None if texts is None else [_split(nlp, text) for text in texts]
+    docs = None if texts is None else [_split(nlp, text) for text in texts if text.strip()]
+    if docs == []:
+        raise ValueError("There is no text among those to measure on")
     for shim in shims:
         encoder = shim._model.encoder
         if compression.vocabulary is not None:
