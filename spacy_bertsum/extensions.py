@@ -147,7 +147,6 @@ def summarize_doc(
             f"The document has no sentence scores in doc._.{scores_attr}: run the component "
             "'bertsum' on it first, for example by nlp.add_pipe('bertsum')"
         )
-    _check_shape(doc, scores)
     selection = Selection(**attrs.get("selection", {})).replace(
         n_sents=n_sents,
         ratio=ratio,
@@ -159,6 +158,8 @@ def summarize_doc(
         order=order,
     )
     if query is not None:
+        # Before the encoder reads the document once more.
+        _check_shape(scores, sum(1 for _ in doc.sents))
         scores = score_by_query(doc, scores, query, scores_attr, query_weight)
     sents, _, text = _summarize(doc, scores, selection)
     return sents if as_spans else text
@@ -170,11 +171,10 @@ def _stored_attrs(doc: Doc, spans_key: str) -> dict[str, Any]:
     return found.get(spans_key) or next(iter(found.values()), {})
 
 
-def _check_shape(doc: Doc, scores: Floats1d) -> None:
-    n = sum(1 for _ in doc.sents)
-    if scores.shape != (n,):
+def _check_shape(scores: Floats1d, n_sents: int) -> None:
+    if scores.shape != (n_sents,):
         raise ValueError(
-            f"Expected a score for each of the document's {n} sentences, not scores of "
+            f"Expected a score for each of the document's {n_sents} sentences, not scores of "
             f"shape {scores.shape}: run the component 'bertsum' again after its sentences change"
         )
 
@@ -183,8 +183,8 @@ def _summarize(
     doc: Doc, scores: Floats1d, selection: Selection
 ) -> tuple[list[Span], list[int], str]:
     """The chosen sentences, their indices among the document's, and the text they make."""
-    _check_shape(doc, scores)
     sents = list(doc.sents)
+    _check_shape(scores, len(sents))
     raw: Sequence[str] = _RawSents(doc, sents)
     words = _words(doc, sents)
     # Where no limit counts characters, it matters only which sentences are blank.
