@@ -59,7 +59,7 @@ _ORDINAL_LANGUAGES = (
 
 # What makes an ordinal of a number before a capital, in German.
 _GERMAN_BEFORE_ORDINAL = (
-    r"(?i:de[rmns]|die|das|[ai]m|zu[mr]|vom|(?:[dms]|k)?ein(?:e[mnrs]?)?|(?:ihr|unser)(?:e[mnrs]?)?"
+    r"(?i:de[rmns]|die|das|[ai]m|zu[mr]|vom|[dkms]?ein(?:e[mnrs]?)?|(?:ihr|unser)(?:e[mnrs]?)?"
     r"|jede[mnrs])|(?:Mon|Diens|Donners|Frei|Sams|Sonn)tag,|Mittwoch,"
 )
 _GERMAN_AFTER_ORDINAL = (
